@@ -1,0 +1,1 @@
+"""C on the simulated kernel: preprocess, parse, compile to closures, run."""

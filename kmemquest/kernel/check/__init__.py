@@ -1,0 +1,1 @@
+"""The checkers a debug kernel is built with; each listens, reports, and can be switched off."""

@@ -1,0 +1,91 @@
+"""The checkers of one machine, and what they share: taint, once-only marks, loaded modules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kmemquest.kernel.check.atomic_sleep import check_sleep
+from kmemquest.kernel.check.kasan import Kasan
+from kmemquest.kernel.check.ledger import Holding, Ledger
+
+if TYPE_CHECKING:
+    from kmemquest.kernel.machine import Machine
+
+
+class Checks:
+    """Holds the checkers that the machine's kernel is built with; absent ones are None."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self.config = machine.spec.checkers
+        self.kasan: Kasan | None = Kasan(machine) if self.config.kasan else None
+        self.book = Ledger()
+        self.taint: set[str] = set()
+        """Taint letters that are set (`kernel/panic.c:taint_flags`)."""
+        self.modules: list[str] = []
+        """Names of the modules loaded now."""
+        self.symbols: dict[str, tuple[int, int]] = {}
+        """Driver function -> (first, last) source line, for offsets in stack dumps."""
+        self._once: set[str] = set()
+        self.last_sleep_report: int | None = None
+        """When the last sleeping-in-atomic report was printed, in nanoseconds since boot."""
+        self.oops_count = 0
+
+    def might_sleep(
+        self,
+        call: str,
+        gfp: int | None = None,
+        file: str = "include/linux/sched/mm.h",
+        line: int = 321,
+    ) -> None:
+        """Check a call that may sleep; with `gfp` only if that mask allows direct reclaim."""
+        check_sleep(self._machine, call, gfp, file, line)
+
+    def once(self, key: str) -> bool:
+        """Return True the first time a key is asked for, as WARN_ON_ONCE does."""
+        if key in self._once:
+            return False
+        self._once.add(key)
+        return True
+
+    # --- the driver's holdings --------------------------------------------------------------
+
+    def acquired(self, kind: str, address: int, size: int, function: str) -> None:
+        """Note in the ledger that the driver got something, at the present statement."""
+        machine = self._machine
+        self.book.acquired(kind, address, size, function, machine.site, machine.clock.now)
+
+    def released(self, kind: str, address: int) -> Holding | None:
+        """Note in the ledger that the driver gave something back; None if it held no such thing."""
+        return self.book.released(kind, address, self._machine.site)
+
+    @property
+    def ledger(self) -> LedgerAtSite:
+        """The ledger as the bindings use it: sites and times are filled in."""
+        return LedgerAtSite(self)
+
+
+class LedgerAtSite:
+    """A thin view of the ledger that adds the present driver statement."""
+
+    __slots__ = ("_checks",)
+
+    def __init__(self, checks: Checks) -> None:
+        self._checks = checks
+
+    def acquired(self, kind: str, address: int, size: int, function: str) -> None:
+        """See `Checks.acquired`."""
+        self._checks.acquired(kind, address, size, function)
+
+    def released(self, kind: str, address: int, function: str = "") -> Holding | None:
+        """See `Checks.released`; `function` is the freeing call, kept for symmetry."""
+        del function
+        return self._checks.released(kind, address)
+
+    def find(self, kind: str, address: int) -> Holding | None:
+        """See `Ledger.find`."""
+        return self._checks.book.find(kind, address)
+
+    def live(self) -> tuple[Holding, ...]:
+        """See `Ledger.live`."""
+        return self._checks.book.live()

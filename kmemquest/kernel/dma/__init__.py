@@ -1,0 +1,1 @@
+"""The DMA API of `kernel/dma/`: masks, coherent and streaming mappings, swiotlb, pools."""

@@ -1,0 +1,243 @@
+"""Bytes behind page frames, and the page table of the kernel's half of the address space.
+
+Frames that nobody has written cost nothing and read as zero. The direct map is arithmetic; every
+other mapping (vmalloc, modules, stacks, MMIO, one user process) is an entry of `page_table`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kmemquest.kernel.address import ADDRESS_MASK, PAGE_OFFSET, PAGE_SHIFT, PAGE_SIZE
+
+if TYPE_CHECKING:
+    from kmemquest.kernel.machine import Machine
+
+_OFFSET_MASK: Final = PAGE_SIZE - 1
+
+
+class Memory:
+    """Physical frames (sparse) and the mappings through which a CPU sees them."""
+
+    def __init__(self, machine: Machine, max_pfn: int) -> None:
+        self._machine = machine
+        self.max_pfn = max_pfn
+        """First frame number after the last RAM; the direct map ends there."""
+        self.frames: dict[int, bytearray] = {}
+        """Contents of touched frames; an absent frame reads as zero."""
+        self.page_table: dict[int, int] = {}
+        """Virtual page number -> pfn, for all mappings but the direct map."""
+        self.stale: dict[int, bytearray] = {}
+        """pfn -> one byte per byte: 1 where the present owner has never written."""
+
+    # --- translation ----------------------------------------------------------------------
+
+    def translate(self, address: int) -> int | None:
+        """Return the physical address behind a virtual one, None where nothing is mapped."""
+        offset = address - PAGE_OFFSET
+        if 0 <= offset < self.max_pfn << PAGE_SHIFT:
+            return offset
+        pfn = self.page_table.get(address >> PAGE_SHIFT)
+        if pfn is None:
+            return None
+        return pfn << PAGE_SHIFT | address & _OFFSET_MASK
+
+    def map_page(self, address: int, pfn: int) -> None:
+        """Map one page at a page-aligned virtual address."""
+        self.page_table[address >> PAGE_SHIFT] = pfn
+
+    def unmap_page(self, address: int) -> None:
+        """Remove the mapping of one page, if there is one."""
+        self.page_table.pop(address >> PAGE_SHIFT, None)
+
+    # --- checked access: what driver code does ----------------------------------------------
+
+    def load(self, address: int, size: int) -> int:
+        """Load a little-endian unsigned value of 1, 2, 4 or 8 bytes, as the CPU would.
+
+        A bad address becomes an oops of the running task and the value 0.
+        """
+        data = self.load_bytes(address, size)
+        return int.from_bytes(data, "little") if data is not None else 0
+
+    def store(self, address: int, size: int, value: int) -> None:
+        """Store a little-endian value of 1, 2, 4 or 8 bytes, as the CPU would."""
+        self.store_bytes(address, (value & ((1 << 8 * size) - 1)).to_bytes(size, "little"))
+
+    def load_bytes(self, address: int, size: int) -> bytes | None:
+        """Load `size` bytes through the checkers; None when the access faulted."""
+        address &= ADDRESS_MASK
+        kasan = self._machine.checks.kasan
+        if kasan is not None:
+            kasan.check_access(address, size, write=False)
+        physical = self._physical_run(address, size)
+        if physical is None:
+            self._machine.fault(address, size, write=False)
+            return None
+        return self._gather(physical, address, size)
+
+    def store_bytes(self, address: int, data: bytes) -> bool:
+        """Store bytes through the checkers; False when the access faulted."""
+        address &= ADDRESS_MASK
+        kasan = self._machine.checks.kasan
+        if kasan is not None:
+            kasan.check_access(address, len(data), write=True)
+        physical = self._physical_run(address, len(data))
+        if physical is None:
+            self._machine.fault(address, len(data), write=True)
+            return False
+        self._scatter(physical, address, data)
+        return True
+
+    # --- unchecked access: what the kernel itself and devices do ----------------------------
+
+    def peek(self, address: int, size: int) -> bytes:
+        """Read bytes without any check; unmapped pages read as zero."""
+        parts = []
+        while size > 0:
+            chunk = min(size, PAGE_SIZE - (address & _OFFSET_MASK))
+            physical = self.translate(address)
+            parts.append(bytes(chunk) if physical is None else self.read_physical(physical, chunk))
+            address += chunk
+            size -= chunk
+        return b"".join(parts)
+
+    def poke(self, address: int, data: bytes) -> None:
+        """Write bytes without any check; unmapped pages swallow them."""
+        position = 0
+        while position < len(data):
+            chunk = min(len(data) - position, PAGE_SIZE - (address & _OFFSET_MASK))
+            physical = self.translate(address)
+            if physical is not None:
+                self.write_physical(physical, data[position : position + chunk])
+            address += chunk
+            position += chunk
+
+    def read_physical(self, physical: int, size: int) -> bytes:
+        """Read bytes of physical memory; frames never written read as zero."""
+        parts = []
+        while size > 0:
+            offset = physical & _OFFSET_MASK
+            chunk = min(size, PAGE_SIZE - offset)
+            frame = self.frames.get(physical >> PAGE_SHIFT)
+            parts.append(bytes(chunk) if frame is None else bytes(frame[offset : offset + chunk]))
+            physical += chunk
+            size -= chunk
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def write_physical(self, physical: int, data: bytes) -> None:
+        """Write bytes of physical memory and mark them as written by the present owner."""
+        position = 0
+        while position < len(data):
+            pfn = physical >> PAGE_SHIFT
+            offset = physical & _OFFSET_MASK
+            chunk = min(len(data) - position, PAGE_SIZE - offset)
+            frame = self.frames.get(pfn)
+            if frame is None:
+                frame = self.frames[pfn] = bytearray(PAGE_SIZE)
+            frame[offset : offset + chunk] = data[position : position + chunk]
+            marks = self.stale.get(pfn)
+            if marks is not None:
+                marks[offset : offset + chunk] = bytes(chunk)
+            physical += chunk
+            position += chunk
+
+    def fill(self, address: int, value: int, size: int) -> None:
+        """Fill bytes without checks (the kernel zeroing or poisoning its own memory)."""
+        while size > 0:
+            offset = address & _OFFSET_MASK
+            chunk = min(size, PAGE_SIZE - offset)
+            physical = self.translate(address)
+            if physical is not None:
+                pfn = physical >> PAGE_SHIFT
+                if value == 0 and chunk == PAGE_SIZE:
+                    self.zero_frames(pfn, 1)
+                elif value or pfn in self.frames or pfn in self.stale:
+                    self.write_physical(physical, bytes([value]) * chunk)
+            address += chunk
+            size -= chunk
+
+    def zero_frames(self, pfn: int, count: int) -> None:
+        """Zero whole frames; costs nothing for frames never written."""
+        frames, stale = self.frames, self.stale
+        if not frames and not stale:
+            return
+        if count > len(frames) + len(stale):
+            for touched in [p for p in (*frames, *stale) if pfn <= p < pfn + count]:
+                frames.pop(touched, None)
+                stale.pop(touched, None)
+            return
+        for touched in range(pfn, pfn + count):
+            frames.pop(touched, None)
+            stale.pop(touched, None)
+
+    # --- who wrote what: the basis of "stale data" ------------------------------------------
+
+    def mark_stale(self, address: int, size: int) -> None:
+        """Mark bytes as never written by their present owner."""
+        self._mark(address, size, 1)
+
+    def mark_written(self, address: int, size: int) -> None:
+        """Mark bytes as written by their present owner (zeroed on allocation, say)."""
+        self._mark(address, size, 0)
+
+    def count_stale(self, address: int, size: int) -> tuple[int, int]:
+        """Return (stale bytes, stale bytes that are not zero) in a range."""
+        stale = revealed = 0
+        while size > 0:
+            chunk = min(size, PAGE_SIZE - (address & _OFFSET_MASK))
+            physical = self.translate(address)
+            marks = None if physical is None else self.stale.get(physical >> PAGE_SHIFT)
+            if marks is not None and physical is not None:
+                offset = physical & _OFFSET_MASK
+                part = marks[offset : offset + chunk]
+                if any(part):
+                    data = self.read_physical(physical, chunk)
+                    stale += sum(part)
+                    revealed += sum(
+                        1 for mark, byte in zip(part, data, strict=True) if mark and byte
+                    )
+            address += chunk
+            size -= chunk
+        return stale, revealed
+
+    def _mark(self, address: int, size: int, value: int) -> None:
+        while size > 0:
+            chunk = min(size, PAGE_SIZE - (address & _OFFSET_MASK))
+            physical = self.translate(address)
+            if physical is not None:
+                pfn, offset = physical >> PAGE_SHIFT, physical & _OFFSET_MASK
+                marks = self.stale.get(pfn)
+                if marks is None and value:
+                    marks = self.stale[pfn] = bytearray(PAGE_SIZE)
+                if marks is not None:
+                    marks[offset : offset + chunk] = bytes([value]) * chunk
+            address += chunk
+            size -= chunk
+
+    # --- runs across page borders -----------------------------------------------------------
+
+    def _physical_run(self, address: int, size: int) -> int | None:
+        """Translate the first byte; None when any page of the run is unmapped."""
+        physical = self.translate(address)
+        if physical is None or (address & _OFFSET_MASK) + size <= PAGE_SIZE:
+            return physical
+        page = (address | _OFFSET_MASK) + 1
+        while page < address + size:
+            if self.translate(page) is None:
+                return None
+            page += PAGE_SIZE
+        return physical
+
+    def _gather(self, physical: int, address: int, size: int) -> bytes:
+        offset = physical & _OFFSET_MASK
+        if offset + size <= PAGE_SIZE:
+            frame = self.frames.get(physical >> PAGE_SHIFT)
+            return bytes(size) if frame is None else bytes(frame[offset : offset + size])
+        return self.peek(address, size)
+
+    def _scatter(self, physical: int, address: int, data: bytes) -> None:
+        if (physical & _OFFSET_MASK) + len(data) <= PAGE_SIZE:
+            self.write_physical(physical, data)
+        else:
+            self.poke(address, data)

@@ -1,0 +1,1 @@
+"""The memory managers of `mm/`: one module per subsystem."""

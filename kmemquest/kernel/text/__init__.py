@@ -1,0 +1,1 @@
+"""The exact text the kernel shows: dmesg lines, reports and /proc files."""

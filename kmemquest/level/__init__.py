@@ -1,0 +1,1 @@
+"""Scenarios: level files, attempts, recordings, goals and verdicts."""

@@ -1,0 +1,1 @@
+"""The interview trainer: question bank, generators, grading."""
