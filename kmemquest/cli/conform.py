@@ -1,0 +1,77 @@
+"""`kmemquest conform FILE…`: replay recordings of real kernels through the simulator."""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from kmemquest.cli.errors import BadInput
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Print `FILE: matched M/N` for each file and the first mismatch; exit 1 on any."""
+    from kmemquest.kernel.conform.formats import NotYet, UnknownFormat, conform_lines
+
+    failed = False
+    rows = []
+    for name in arguments.files:
+        try:
+            result = conform_lines(Path(name).name, read_lines(name))
+        except UnknownFormat as error:
+            raise BadInput(f"{name}: {error}") from None
+        except NotYet as error:
+            failed = True
+            rows.append({"file": name, "matched": None, "total": None, "message": str(error)})
+            if not arguments.json:
+                print(f"{name}: not yet: {error}")
+            continue
+        mismatch = result.first_mismatch
+        failed = failed or result.matched != result.total or result.total == 0
+        rows.append(
+            {
+                "file": name,
+                "matched": result.matched,
+                "total": result.total,
+                "first_mismatch": None
+                if mismatch is None
+                else {
+                    "line": mismatch.line,
+                    "operation": mismatch.operation,
+                    "expected": mismatch.expected,
+                    "got": mismatch.got,
+                    "around": list(mismatch.around),
+                },
+            }
+        )
+        if not arguments.json:
+            print(f"{name}: matched {result.matched}/{result.total}")
+            if mismatch is not None:
+                print(f"  line {mismatch.line}: {mismatch.operation}")
+                print(f"    expected {mismatch.expected}")
+                print(f"    got      {mismatch.got}")
+                for line in mismatch.around:
+                    print(f"    {line}")
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+    return 1 if failed else 0
+
+
+def read_lines(name: str) -> Iterator[str]:
+    """Yield the lines of a recording, plain or gzip; BadInput when it cannot be read."""
+    path = Path(name)
+    try:
+        with path.open("rb") as probe:
+            packed = probe.read(2) == b"\x1f\x8b"
+        if packed:
+            with gzip.open(path, "rt", encoding="utf-8") as lines:
+                yield from lines
+        else:
+            with path.open(encoding="utf-8") as lines:
+                yield from lines
+    except FileNotFoundError:
+        raise BadInput(f"{name}: there is no such file") from None
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise BadInput(f"{name}: cannot be read: {error}") from None

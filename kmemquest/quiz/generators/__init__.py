@@ -1,0 +1,14 @@
+"""The generators that ship: importing their modules registers them."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+MODULES: Final = ("slab_sizes", "page_orders", "watermark_marks", "virtual_areas", "gfp_masks")
+
+
+def load_generators() -> None:
+    """Register every generator; cheap when called again."""
+    for name in MODULES:
+        importlib.import_module(f"{__name__}.{name}")
