@@ -13,6 +13,7 @@ from kmemquest.kernel.events import Report, SleptInAtomic
 from kmemquest.kernel.text.dump_stack import dump_stack
 
 if TYPE_CHECKING:
+    from kmemquest.kernel.context import Frame
     from kmemquest.kernel.machine import Machine
 
 REPORT_INTERVAL: Final = 1_000_000_000
@@ -29,6 +30,8 @@ def check_sleep(machine: Machine, call: str, gfp: int | None, file: str, line: i
     if context.may_sleep or machine.phase in BOOTING:
         return
     site = context.site
+    if _is_repeat(machine, site):
+        return
     if machine.events.active:
         machine.events.emit(SleptInAtomic(call, context.kind, site))
     if machine.checks.config.atomic_sleep:
@@ -37,6 +40,14 @@ def check_sleep(machine: Machine, call: str, gfp: int | None, file: str, line: i
         machine.events.emit(
             Report("sleep-in-atomic", "silent", "", site=site, spoken=False, detail=call)
         )
+
+
+def _is_repeat(machine: Machine, site: Frame | None) -> bool:
+    """Tell whether this statement was just caught: an allocation passes several such checks."""
+    checks, now = machine.checks, machine.clock.now
+    last = checks.last_slept
+    checks.last_slept = (site, now)
+    return last is not None and last[0] == site and now - last[1] < REPORT_INTERVAL
 
 
 def _print_report(machine: Machine, call: str, file: str, line: int) -> None:

@@ -9,6 +9,7 @@ from kmemquest.kernel.check.kasan import Kasan
 from kmemquest.kernel.check.ledger import Holding, Ledger
 
 if TYPE_CHECKING:
+    from kmemquest.kernel.context import Frame
     from kmemquest.kernel.machine import Machine
 
 
@@ -29,6 +30,8 @@ class Checks:
         self._once: set[str] = set()
         self.last_sleep_report: int | None = None
         """When the last sleeping-in-atomic report was printed, in nanoseconds since boot."""
+        self.last_slept: tuple[Frame | None, int] | None = None
+        """The statement last caught in a call that may sleep, and when."""
         self.oops_count = 0
 
     def might_sleep(

@@ -83,6 +83,12 @@ def bug(machine: Machine, file: str, line: int, function: str, *, kind: str = "k
     _oops(machine, kind, headline, [CUT_HERE, headline], "invalid opcode: 0000", function)
 
 
+def divide_error_oops(machine: Machine, function: str) -> None:
+    """Oops of a division by zero (`kmem_cache_create` with size 0 ends so)."""
+    headline = f"Oops: divide error: 0000 [#{machine.checks.oops_count + 1}] PREEMPT SMP NOPTI"
+    _oops(machine, "divide-error", headline, [headline], "", function)
+
+
 def page_fault_oops(machine: Machine, address: int, size: int, *, write: bool) -> None:
     """Oops of an access to an unmapped or non-canonical kernel address."""
     if CANONICAL_LOW_END <= address < CANONICAL_HIGH_START:

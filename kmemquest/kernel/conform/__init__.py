@@ -1,0 +1,72 @@
+"""Replay of recordings of real kernels through the simulator's own code.
+
+A recording is given as an iterable of text lines; opening and unpacking files is the caller's
+business. Whatever the recording shows is compared; the first difference is kept with what
+surrounds it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CONTEXT_LINES = 3
+"""How many comparisons before the first mismatch are kept with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The first place where the simulator and the recording differ.
+
+    `line` counts the recording's lines from 1; `around` are the last comparisons before it.
+    """
+
+    operation: str
+    expected: str
+    got: str
+    around: tuple[str, ...] = ()
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ConformResult:
+    """How many comparisons held, of how many, and where the first one failed."""
+
+    matched: int
+    total: int
+    first_mismatch: Mismatch | None = None
+
+    @property
+    def ok(self) -> bool:
+        """True when everything matched and there was something to compare."""
+        return self.total > 0 and self.matched == self.total
+
+
+class Tally:
+    """Collects comparisons into a `ConformResult`."""
+
+    __slots__ = ("_recent", "first", "line", "matched", "total")
+
+    def __init__(self) -> None:
+        self.matched = 0
+        self.total = 0
+        self.line = 0
+        """The recording's present line, from 1; the replay keeps it current."""
+        self.first: Mismatch | None = None
+        self._recent: list[str] = []
+
+    def compare(self, operation: str, expected: object, got: object) -> bool:
+        """Note one comparison; tell whether it held."""
+        self.total += 1
+        if expected == got:
+            self.matched += 1
+            self._recent = [*self._recent[1 - CONTEXT_LINES :], f"{operation} -> {got}"]
+            return True
+        if self.first is None:
+            self.first = Mismatch(
+                operation, str(expected), str(got), tuple(self._recent), self.line
+            )
+        return False
+
+    def result(self) -> ConformResult:
+        """Return what was found so far."""
+        return ConformResult(self.matched, self.total, self.first)

@@ -1,0 +1,113 @@
+"""Which replay a recording wants: told by its first line, and by its name where that is silent.
+
+Recordings of slab caches do not say how the machine was booted; their names do (`cpu4` for four
+CPUs, `fzpu` for slab_debug=FZPU, `nomerge` for slab_nomerge).
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from kmemquest.kernel.conform import ConformResult
+from kmemquest.kernel.spec import MachineSpec
+
+
+class UnknownFormat(ValueError):
+    """This is no recording that the simulator knows."""
+
+
+class NotYet(Exception):
+    """The format is known, but its replay is not written yet."""
+
+
+def conform_lines(name: str, lines: Iterable[str]) -> ConformResult:
+    """Replay a recording; `name` is its file name, `lines` are its lines of text."""
+    stream = iter(lines)
+    first = next(stream, "")
+    whole = itertools.chain([first], stream)
+    if first.startswith("@@@"):
+        return _text_recording(name, first, whole)
+    try:
+        head = json.loads(first)
+    except json.JSONDecodeError:
+        raise UnknownFormat("its first line is neither JSON nor a section heading") from None
+    if isinstance(head, list):
+        return _rows(str(head[0]) if head else "", whole)
+    return _objects(name, head, whole)
+
+
+def _objects(name: str, head: dict[str, Any], lines: Iterable[str]) -> ConformResult:
+    kind = head.get("t")
+    if kind == "meta" and head.get("trace") == "vmalloc":
+        from kmemquest.kernel.conform.vmalloc import conform_vmalloc
+
+        return conform_vmalloc(lines)
+    if kind == "meta" and head.get("trace") == "dma":
+        from kmemquest.kernel.conform.dma import conform_dma
+
+        return conform_dma(lines)
+    if kind == "meta":
+        from kmemquest.kernel.conform.buddy import conform_buddy
+
+        return conform_buddy(lines)
+    if kind == "slabmeta":
+        from kmemquest.kernel.conform.slub import conform_object_trace
+
+        return conform_object_trace(lines)
+    if kind == "sz":
+        from kmemquest.kernel.conform.size import conform_size
+
+        return conform_size(lines)
+    if kind in ("geom", "merge", "cache"):
+        from kmemquest.kernel.conform import slub
+
+        replay = {
+            "geom": slub.conform_geometry,
+            "merge": slub.conform_merge,
+            "cache": slub.conform_caches,
+        }[str(kind)]
+        return replay(lines, spec_of_name(name))
+    if "op" in head and "i" in head:
+        from kmemquest.kernel.conform.memblock import conform_memblock
+
+        return conform_memblock(lines)
+    if "cases" in head or name == "index.json":
+        raise NotYet("cases of driver mistakes are replayed by the driver lab")
+    raise UnknownFormat(f"no replay for a first line of kind {kind!r}")
+
+
+def _rows(kind: str, lines: Iterable[str]) -> ConformResult:
+    if kind in ("kv", "kv_nowait", "kv_retry"):
+        from kmemquest.kernel.conform.vmalloc import conform_kvthresh
+
+        return conform_kvthresh(lines)
+    if kind == "var":
+        raise NotYet("variables of a booted kernel are compared through its text file")
+    raise UnknownFormat(f"no replay for rows of kind {kind!r}")
+
+
+def _text_recording(name: str, first: str, lines: Iterable[str]) -> ConformResult:
+    if first.startswith("@@@ test"):
+        raise NotYet("report texts are compared from part 2 on")
+    if name.startswith("boot_"):
+        try:
+            from kmemquest.kernel.conform.boot import conform_boot
+        except ImportError:
+            raise NotYet("boot recordings are compared from part 2 on") from None
+        return conform_boot(lines)
+    raise NotYet("this text recording has no replay yet")
+
+
+def spec_of_name(name: str) -> MachineSpec:
+    """Return how the machine of a slab recording was booted."""
+    cpus = re.search(r"cpu(\d+)", name)
+    options = []
+    if "fzpu" in name:
+        options.append("slab_debug=FZPU")
+    if "nomerge" in name:
+        options.append("slab_nomerge")
+    return MachineSpec(cpus=int(cpus[1]) if cpus else 1, options=tuple(options))

@@ -1,0 +1,178 @@
+"""Reclaim: what the page allocator calls when free pages run short (`mm/vmscan.c`).
+
+Sizes are pages. Only clean file pages can be reclaimed here: there is no swap, and driver memory,
+slabs in use, vmalloc and anonymous pages stay where they are, as on a real machine without swap.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kmemquest.kernel import gfp as _gfp
+from kmemquest.kernel.context import PF_MEMALLOC
+from kmemquest.kernel.events import Reclaimed
+from kmemquest.kernel.mm import kswapd as _kswapd
+from kmemquest.kernel.mm import watermark
+from kmemquest.kernel.mm.compaction import Compactor
+from kmemquest.kernel.mm.oom import OomKiller
+from kmemquest.kernel.mm.page_cache import PageCache
+from kmemquest.kernel.mm.user_memory import UserMemory
+from kmemquest.kernel.mm.zone import PAGE_ALLOC_COSTLY_ORDER, WMARK_HIGH, WMARK_MIN, Zone
+
+if TYPE_CHECKING:
+    from kmemquest.kernel.machine import Machine
+
+FIRST_KSWAPD_PID: Final = 38
+SHRINK_COST: Final = 25_000
+"""Nanoseconds to set up one reclaim pass over a node."""
+PAGE_RECLAIM_COST: Final = 900
+"""Nanoseconds to isolate, unmap and drop one clean file page."""
+
+
+class Reclaim:
+    """Reclaim, compaction and the OOM killer of one machine, with the memory they act on."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.page_cache = PageCache(machine)
+        self.user = UserMemory(machine)
+        self.compactor = Compactor(machine)
+        self.oom = OomKiller(machine)
+        self.kswapds = [
+            _kswapd.kswapd_of(node.id, FIRST_KSWAPD_PID + node.id) for node in machine.pages.nodes
+        ]
+        self.counters: dict[str, int] = {}
+        """Event counters with the names of /proc/vmstat."""
+        self._last_failure_report: int | None = None
+        self._kswapd_runs = False
+
+    # --- what the page allocator calls ------------------------------------------------------
+
+    def wake_kswapd(self, node: int, order: int, zone_index: int, gfp: int) -> None:
+        """Wake a node's kswapd (`wakeup_kswapd`); see `kswapd` for when it gets to run."""
+        if not gfp & _gfp.KSWAPD_RECLAIM or self._kswapd_runs:
+            return
+        woken = _kswapd.wake(self, self.kswapds[node], order, zone_index)
+        if woken and gfp & _gfp.DIRECT_RECLAIM and self.machine.context.may_sleep:
+            self.run_kswapd()
+
+    def run_kswapd(self) -> int:
+        """Let every woken kswapd run; a no-op in atomic context. Return pages reclaimed."""
+        if self._kswapd_runs or not self.machine.context.may_sleep:
+            return 0
+        self._kswapd_runs = True
+        total = sum(_kswapd.run(self, entry) for entry in self.kswapds if entry.pending)
+        self._kswapd_runs = False
+        return total
+
+    def direct_reclaim(self, gfp: int, order: int, nid: int) -> int:
+        """Reclaim for the caller itself (`try_to_free_pages`); return the pages reclaimed.
+
+        Stops at 32 pages, or earlier when compaction could make the block now. Clean file pages
+        need neither I/O nor the file system, so GFP_NOIO and GFP_NOFS get them as well.
+        """
+        self.run_kswapd()
+        machine = self.machine
+        task = machine.context.task
+        task.flags |= PF_MEMALLOC
+        self.count("allocstall_" + machine.pages.zones[-1].name.lower())
+        ceiling = _gfp.zone_index(gfp)
+        zones = [z for z in machine.pages.scan_order(nid, gfp, ceiling) if z.managed]
+        nodes = list(dict.fromkeys(zone.node for zone in zones))
+        total = 0
+        for priority in range(_kswapd.DEF_PRIORITY, -1, -1):
+            got, ready = self._shrink_zones(zones, order, gfp, priority, total)
+            total += got
+            if ready:
+                # Saying "progress" sends the caller to compaction.
+                total = max(total, 1)
+            if ready or total >= _kswapd.SWAP_CLUSTER_MAX:
+                break
+        task.flags &= ~PF_MEMALLOC
+        if total:
+            for node in nodes:
+                self.kswapds[node].failures = 0
+        return total
+
+    def reclaimable_pages(self, zone: Zone) -> int:
+        """Return what reclaim could free in a zone (`zone_reclaimable_pages`)."""
+        return self.page_cache.in_zone(zone)
+
+    def compact(self, zone: Zone, order: int, gfp: int, sync: bool) -> bool:
+        """Compact a zone for the caller; True when a block of the order can be expected."""
+        return self.compactor.compact(zone, order, gfp, sync)
+
+    def out_of_memory(self, gfp: int, order: int) -> bool:
+        """Kill a process to get memory; True when the caller should try again."""
+        return self.oom.out_of_memory(gfp, order)
+
+    def warn_alloc(self, gfp: int, order: int, nid: int) -> None:
+        """Print the page allocation failure report, at most once in ten seconds."""
+        from kmemquest.kernel.text.page_failure_report import print_failure
+
+        now = self.machine.clock.now
+        last = self._last_failure_report
+        self._last_failure_report = print_failure(self.machine, gfp, order, last, now)
+
+    # --- shrinking --------------------------------------------------------------------------
+
+    def shrink_node(
+        self, node: int, target: int, priority: int, highest_zone: int, by: str
+    ) -> int:
+        """Drop the oldest file pages of a node: at most 1/2**priority of them, in clusters."""
+        machine = self.machine
+        cache = self.page_cache
+        lru = cache.lru[node]
+        machine.clock.advance(SHRINK_COST)
+        budget = min(len(lru) >> priority, -(-target // 32) * 32)
+        victims: list[int] = []
+        zone_of = machine.pages.zone_of
+        for pfn in lru:
+            if len(victims) >= budget:
+                break
+            if zone_of(pfn).index <= highest_zone:
+                victims.append(pfn)
+        for pfn in victims:
+            cache.drop(pfn)
+        machine.clock.advance(PAGE_RECLAIM_COST * len(victims))
+        self.count(f"pgscan_{by}", len(victims))
+        self.count(f"pgsteal_{by}", len(victims))
+        if victims and machine.events.active:
+            machine.events.emit(Reclaimed(by, tuple(victims)))
+        return len(victims)
+
+    def _shrink_zones(
+        self, zones: list[Zone], order: int, gfp: int, priority: int, so_far: int
+    ) -> tuple[int, bool]:
+        """Shrink every node once, except for zones where compaction could start (`shrink_zones`).
+
+        Returns (pages reclaimed, whether some zone is ready for compaction).
+        """
+        ceiling = _gfp.zone_index(gfp)
+        got, ready = 0, False
+        shrunk: set[int] = set()
+        for zone in zones:
+            if self._compaction_ready(zone, order, gfp):
+                ready = True
+            elif zone.node not in shrunk:
+                shrunk.add(zone.node)
+                left = _kswapd.SWAP_CLUSTER_MAX - so_far - got
+                if left > 0:
+                    got += self.shrink_node(zone.node, left, priority, ceiling, "direct")
+        return got, ready
+
+    def _compaction_ready(self, zone: Zone, order: int, gfp: int) -> bool:
+        """Tell whether reclaim may stop because compaction can work now (`compaction_ready`)."""
+        if order <= PAGE_ALLOC_COSTLY_ORDER or not gfp & _gfp.IO:
+            return False
+        ceiling = _gfp.zone_index(gfp)
+        if watermark.watermark_ok(zone, order, zone.mark(WMARK_MIN), ceiling, 0):
+            return True
+        if not self.compactor.suitable(zone, order, ceiling):
+            return False
+        gap = (2 << order) + zone.mark(WMARK_HIGH)
+        return watermark.watermark_ok(zone, 0, gap, ceiling, 0)
+
+    def count(self, name: str, amount: int = 1) -> None:
+        """Add to an event counter."""
+        self.counters[name] = self.counters.get(name, 0) + amount

@@ -1,0 +1,117 @@
+"""What the OOM killer prints (`mm/oom_kill.c:dump_header`, `__oom_kill_process`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kmemquest.kernel import gfp as _gfp
+from kmemquest.kernel.check.oops import panic
+from kmemquest.kernel.events import Report
+from kmemquest.kernel.log import KERN_ERR, KERN_WARNING
+from kmemquest.kernel.mm.slab_geometry import SLAB_RECLAIM_ACCOUNT
+from kmemquest.kernel.text.dump_stack import dump_stack
+from kmemquest.kernel.text.mem_info import mem_info
+from kmemquest.kernel.text.memory_counters import KIB_PER_PAGE, machine_counters
+from kmemquest.kernel.text.page_failure_report import allowed_nodes
+
+if TYPE_CHECKING:
+    from kmemquest.kernel.machine import Machine
+    from kmemquest.kernel.mm.user_memory import Process
+
+KILLER_FRAMES: Final = (
+    "dump_stack_lvl+0x64/0x80",
+    "dump_header+0x43/0x1d0",
+    "oom_kill_process+0xfa/0x200",
+    "out_of_memory+0x257/0x520",
+    "__alloc_pages_slowpath.constprop.0+0x67f/0xe00",
+    "__alloc_pages_noprof+0x2ef/0x310",
+    "alloc_pages_mpol_noprof+0x8f/0x1e0",
+)
+NOBODY_FRAMES: Final = (
+    "dump_stack_lvl+0x64/0x80",
+    "dump_header+0x43/0x1d0",
+    *KILLER_FRAMES[3:],
+)
+TASK_HEADING: Final = (
+    "[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes "
+    "swapents oom_score_adj name"
+)
+
+
+def print_kill(machine: Machine, gfp: int, order: int, victim: Process) -> None:
+    """Print why the killer was called, the state of memory and tasks, and who dies."""
+    header = _header(machine, gfp, order, KILLER_FRAMES)
+    verdict = (
+        "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,"
+        f"mems_allowed={allowed_nodes(machine)},global_oom,task_memcg=/,task={victim.comm},"
+        f"pid={victim.pid},uid={victim.uid}"
+    )
+    kib = KIB_PER_PAGE
+    killed = (
+        f"Out of memory: Killed process {victim.pid} ({victim.comm}) "
+        f"total-vm:{victim.total_vm * kib}kB, anon-rss:{victim.anon * kib}kB, file-rss:0kB, "
+        f"shmem-rss:{victim.shmem * kib}kB, UID:{victim.uid} "
+        f"pgtables:{victim.page_table_bytes >> 10}kB oom_score_adj:{victim.oom_score_adj}"
+    )
+    lines = (*header, verdict, killed)
+    report = Report(
+        "oom-kill", "message", killed, lines, site=machine.site, detail=f"pid {victim.pid}"
+    )
+    machine.report(report, KERN_WARNING)
+
+
+def print_nobody_left(machine: Machine, gfp: int, order: int) -> None:
+    """Print that nothing can be killed, and panic."""
+    for line in _header(machine, gfp, order, NOBODY_FRAMES):
+        machine.log.print(line, KERN_WARNING)
+    machine.log.print("Out of memory and no killable processes...", KERN_ERR)
+    panic(machine, "System is deadlocked on memory", kind="out-of-memory-panic")
+
+
+def _header(machine: Machine, gfp: int, order: int, frames: tuple[str, ...]) -> list[str]:
+    task = machine.context.task
+    caller = machine.reclaim.user.processes.get(task.pid)
+    adjustment = caller.oom_score_adj if caller is not None else 0
+    return [
+        f"{task.comm} invoked oom-killer: gfp_mask={gfp:#x}({_gfp.format_gfp(gfp)}), "
+        f"order={order}, oom_score_adj={adjustment}",
+        *dump_stack(machine, frames),
+        *mem_info(machine, gfp),
+        *_unreclaimable_slabs(machine),
+        "Tasks state (memory values in pages):",
+        TASK_HEADING,
+        *(_task_row(process) for process in _by_pid(machine)),
+    ]
+
+
+def _by_pid(machine: Machine) -> list[Process]:
+    """Return the killable processes; init is never listed (`dump_tasks`)."""
+    processes = machine.reclaim.user.processes
+    return [processes[pid] for pid in sorted(processes) if pid != 1]
+
+
+def _task_row(process: Process) -> str:
+    return (
+        f"[{process.pid:7d}] {process.uid:5d} {process.pid:5d} {process.total_vm:8d} "
+        f"{process.rss:8d} {process.anon:8d} {0:8d} {process.shmem:9d} "
+        f"{process.page_table_bytes:8d} {0:8d}         {process.oom_score_adj:5d} {process.comm}"
+    )
+
+
+def _unreclaimable_slabs(machine: Machine) -> list[str]:
+    """List caches when slabs hold more than all user pages do (`dump_unreclaimable_slab`)."""
+    counters = machine_counters(machine)
+    lru = counters.active_anon + counters.inactive_file
+    if counters.slab_unreclaimable <= lru:
+        return []
+    lines = ["Unreclaimable slab info:", "Name                      Used          Total"]
+    for cache in reversed(machine.slub.caches):
+        total = sum(part.total_objects for part in cache.nodes)
+        if cache.flags & SLAB_RECLAIM_ACCOUNT or not total:
+            continue
+        free = sum(slab.objects - slab.inuse for n in cache.nodes for slab in n.partial.values())
+        used_kib = (total - free) * cache.size // 1024
+        lines.append(f"{cache.name:<17} {used_kib:10d}KB {total * cache.size // 1024:10d}KB")
+    return lines
+
+

@@ -1,0 +1,61 @@
+"""`page allocation failure`: what the kernel prints when a request fails (`warn_alloc`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kmemquest.kernel import gfp as _gfp
+from kmemquest.kernel.events import Report
+from kmemquest.kernel.log import KERN_WARNING
+from kmemquest.kernel.text.dump_stack import dump_stack
+from kmemquest.kernel.text.mem_info import mem_info
+
+if TYPE_CHECKING:
+    from kmemquest.kernel.machine import Machine
+
+REPORT_INTERVAL: Final = 10_000_000_000
+"""At most one report in ten seconds, in nanoseconds."""
+ALLOCATOR_FRAMES: Final = (
+    "dump_stack_lvl+0x64/0x80",
+    "warn_alloc+0x164/0x1e0",
+    "__alloc_pages_slowpath.constprop.0+0x2ac/0xe00",
+    "__alloc_pages_noprof+0x2ef/0x310",
+    "alloc_pages_mpol_noprof+0x8f/0x1e0",
+)
+
+
+def allowed_nodes(machine: Machine) -> str:
+    """Render the `mems_allowed` list: `0` or `0-1`."""
+    last = len(machine.pages.nodes) - 1
+    return f"0-{last}" if last else "0"
+
+
+def print_failure(machine: Machine, gfp: int, order: int, last: int | None, now: int) -> int | None:
+    """Print the report unless the last one is too young; return when the last one was printed.
+
+    A report that is suppressed still reaches the event stream, marked as not spoken. A request
+    for zone DMA on a machine without that zone is not reported at all.
+    """
+    if gfp & _gfp.NOWARN or (gfp & _gfp.GFP_DMA and machine.pages.zones[0].index != 0):
+        return last
+    headline = (
+        f"{machine.context.task.comm}: page allocation failure: order:{order}, "
+        f"mode:{gfp:#x}({_gfp.format_gfp(gfp)}), nodemask=(null),cpuset=/,"
+        f"mems_allowed={allowed_nodes(machine)}"
+    )
+    spoken = last is None or now - last >= REPORT_INTERVAL
+    lines: tuple[str, ...] = ()
+    if spoken:
+        trace = dump_stack(machine, ALLOCATOR_FRAMES)
+        lines = (headline, *trace, *mem_info(machine, gfp))
+    report = Report(
+        "page-allocation-failure",
+        "message" if spoken else "silent",
+        headline,
+        lines,
+        site=machine.site,
+        spoken=spoken,
+        detail=f"order {order}, {_gfp.format_gfp(gfp)}",
+    )
+    machine.report(report, KERN_WARNING)
+    return now if spoken else last
