@@ -30,7 +30,9 @@ def command(arguments: argparse.Namespace) -> int:
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(10**6)
     questions = draw(bank, arguments.count, seed, arguments.topic, language())
     if arguments.json:
-        print(json.dumps([asdict(question) for question in questions], ensure_ascii=False, indent=1))
+        print(
+            json.dumps([asdict(question) for question in questions], ensure_ascii=False, indent=1)
+        )
         return 0
     return ask_all(questions, seed)
 
@@ -54,8 +56,9 @@ def ask_all(questions: tuple[Question, ...], seed: int) -> int:
         print_feedback(result)
     print()
     print(
-        ngettext("{right} of {asked} question right.", "{right} of {asked} questions right.", asked)
-        .format(right=right, asked=asked)
+        ngettext(
+            "{right} of {asked} question right.", "{right} of {asked} questions right.", asked
+        ).format(right=right, asked=asked)
     )
     return 0 if asked == len(questions) == right else 1
 

@@ -83,7 +83,7 @@ def test_missing_words_are_told_per_language(tmp_path: Path) -> None:
     path = write_bank(tmp_path)
     text = (tmp_path / "sample.zh_CN.yaml").read_text(encoding="utf-8")
     (tmp_path / "sample.zh_CN.yaml").write_text(
-        text.replace("      b: {text: That, feedback: "No"}\n", ""), encoding="utf-8"
+        text.replace('      b: {text: That, feedback: "No"}\n', ""), encoding="utf-8"
     )
     _count, problems = check_bank_file(path)
     assert [problem.file.endswith("sample.zh_CN.yaml") for problem in problems] == [True]

@@ -8,7 +8,7 @@ from typing import Final
 from kmemquest.i18n import _
 from kmemquest.kernel.address import PAGE_SIZE, pages_for
 from kmemquest.kernel.gfp import GFP_KERNEL
-from kmemquest.kernel.mm.slab_geometry import calculate_sizes
+from kmemquest.kernel.mm.slab_geometry import calculate_alignment, calculate_sizes
 from kmemquest.quiz.generator import Draft, Wrong, generator
 from kmemquest.quiz.generators.machines import machine_with
 
@@ -189,7 +189,8 @@ def slab_objects(chance: random.Random) -> Draft:
     cpus = chance.choice((1, 2, 4, 8, 16))
     while True:
         size = chance.randrange(200, 2400, 8)
-        geometry = calculate_sizes(size, 0, 0, cpus)
+        geometry = calculate_sizes(size, calculate_alignment(0, 0, size), cpus=cpus)
+        assert geometry is not None
         if geometry.order > 0 and geometry.objects != PAGE_SIZE // size:
             break
 

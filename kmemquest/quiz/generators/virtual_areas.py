@@ -20,7 +20,8 @@ def vmalloc_footprint(chance: random.Random) -> Draft:
     size = chance.randrange(100, 40 * PAGE_SIZE)
     machine = machine_with()
     pointer = machine.vmalloc.vmalloc(size)
-    area = machine.vmalloc.find_area(pointer)
+    area = machine.vmalloc.area_at(pointer)
+    assert area is not None
     taken = area.end - area.start
     machine.vmalloc.vfree(pointer)
 

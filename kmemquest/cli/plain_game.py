@@ -1,0 +1,34 @@
+"""The whole game line by line: choose a level, play it, go on."""
+
+from __future__ import annotations
+
+import sys
+
+from kmemquest.cli.language_option import choose_language
+from kmemquest.cli.plain_play import play_plainly
+from kmemquest.i18n import _
+from kmemquest.level.library import Library
+
+
+def run_plain(*, tour: bool, language: str | None) -> int:
+    """Offer the campaign; the tour is its first level."""
+    choose_language(language)
+    library = Library.open()
+    if tour:
+        print(_("Five guided minutes: read, choose, predict, watch."))
+        return play_plainly(library.entries[0].load(), {})
+    while True:
+        print()
+        print(_("Levels:"))
+        for number, entry in enumerate(library.entries, 1):
+            print(f"  {number}) {entry.label} {entry.title()}")
+        print(_("Type a number, or “quit”. For questions use: kmemquest quiz."))
+        print("> ", end="", flush=True)
+        line = sys.stdin.readline()
+        word = line.strip()
+        if not line or word in ("q", "quit"):
+            return 0
+        if word.isdigit() and 1 <= int(word) <= len(library.entries):
+            play_plainly(library.entries[int(word) - 1].load(), {})
+        else:
+            print(_("Type a number from 1 to {last}.").format(last=len(library.entries)))

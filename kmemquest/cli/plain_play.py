@@ -1,0 +1,168 @@
+"""A level played line by line: no cursor movement, every view by a word."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from kmemquest.i18n import _
+from kmemquest.level.attempt import AnswerError, Attempt
+from kmemquest.level.load import Level
+from kmemquest.level.plain import (
+    brief_lines,
+    lists_lines,
+    log_lines,
+    slabs_lines,
+    step_lines,
+    verdict_lines,
+)
+from kmemquest.level.probes import answer_label
+from kmemquest.level.recording import Recording
+from kmemquest.level.verdict import Verdict, judge
+from kmemquest.level.views.viewset import ViewSet
+from kmemquest.level.why import why
+
+QUIT: Final = ("q", "quit")
+
+
+class InputEnded(Exception):
+    """Standard input has no more lines, or the player has quit."""
+
+
+def play_plainly(level: Level, answers: dict[str, str]) -> int:
+    """Tell the brief, ask for the answers, run, let the player step, tell the verdict."""
+    _print(brief_lines(level))
+    passed = False
+    attempts = 0
+    try:
+        while not passed:
+            given = _ask_answers(level, answers if attempts == 0 else {})
+            prediction = _ask_prediction(level)
+            try:
+                recording = Attempt(level, given, prediction=prediction).run()
+            except AnswerError as error:
+                print(error)
+                answers = {}
+                continue
+            attempts += 1
+            verdict = judge(level, recording)
+            passed = verdict.passed
+            _Walk(level, recording, verdict).go()
+            _print(verdict_lines(level, recording, verdict))
+            if not passed:
+                for index in level.hints_open(attempts, verdict.failed_goals)[-1:]:
+                    print(_("Hint: {text}").format(text=level.hint_text(index)))
+                print(_("Try again, or type “quit”."))
+        _print(iter([_("Debrief:"), *level.text().debrief.rstrip().split("\n")]))
+    except InputEnded:
+        print()
+    return 0 if passed else 1
+
+
+def _ask_answers(level: Level, given: dict[str, str]) -> dict[str, str]:
+    answers = dict(given)
+    for name, slot in level.file.slots.items():
+        if name in answers:
+            continue
+        print()
+        print(_("Your choice for {slot}:").format(slot=name))
+        options = list(slot.options)
+        for number, option in enumerate(options, 1):
+            print(f"  {number}) {slot.options[option]}")
+        while name not in answers:
+            word = _read()
+            if word.isdigit() and 1 <= int(word) <= len(options):
+                answers[name] = options[int(word) - 1]
+            elif word in options or slot.kind in ("fill", "edit"):
+                answers[name] = word
+            else:
+                print(_("Type a number from 1 to {last}.").format(last=len(options)))
+    return answers
+
+
+def _ask_prediction(level: Level) -> str | None:
+    print()
+    print(level.text().ask or level.probe.text())
+    choices = level.file.predict.of
+    for number, choice in enumerate(choices, 1):
+        print(f"  {number}) {answer_label(choice)}")
+    print(_("(Enter alone: no prediction.)"))
+    while True:
+        word = _read()
+        if not word:
+            return None
+        if word.isdigit() and 1 <= int(word) <= len(choices):
+            return choices[int(word) - 1]
+        if word in choices:
+            return word
+        print(_("Type a number from 1 to {last}.").format(last=len(choices)))
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Stepping through a recording by words."""
+
+    level: Level
+    recording: Recording
+    verdict: Verdict
+    step: int = 0
+
+    def go(self) -> None:
+        """Read words until the player asks for the verdict."""
+        if not self.recording.steps:
+            return
+        views = ViewSet(self.recording)
+        words: dict[str, Callable[[], Iterator[str]]] = {
+            "lists": lambda: lists_lines(views.at(self.step)),
+            "slabs": lambda: slabs_lines(views.at(self.step)),
+            "log": lambda: log_lines(views.at(self.step)),
+            "why": self._why,
+        }
+        print()
+        print(_("Words: next, back, event, error, why, lists, slabs, log, verdict, quit."))
+        self._tell()
+        while True:
+            word, _space, rest = _read().partition(" ")
+            count = int(rest) if rest.strip().isdigit() else 1
+            if word in ("", "n", "next"):
+                self._move(self.step + count)
+            elif word in ("b", "back"):
+                self._move(self.step - count)
+            elif word in ("e", "event"):
+                self._move(self.recording.next_step(self.step))
+            elif word == "error":
+                found = self.recording.first_report_step()
+                print(_("No report in this run.")) if found is None else self._move(found)
+            elif word in ("v", "verdict"):
+                return
+            elif word in words:
+                _print(words[word]())
+            else:
+                print(_("Unknown word {word}.").format(word=word))
+
+    def _move(self, step: int) -> None:
+        self.step = max(0, min(step, len(self.recording.steps) - 1))
+        self._tell()
+
+    def _tell(self) -> None:
+        _print(step_lines(self.recording, self.step))
+
+    def _why(self) -> Iterator[str]:
+        chosen = self.recording.steps[self.step]
+        for fact in why(self.recording, max(chosen.first_event, chosen.last_event - 1)):
+            yield f"  {fact.text}"
+
+
+def _read() -> str:
+    print("> ", end="", flush=True)
+    line = sys.stdin.readline()
+    if not line or line.strip() in QUIT:
+        raise InputEnded
+    return line.strip()
+
+
+def _print(lines: Iterator[str]) -> None:
+    for line in lines:
+        print(line)

@@ -1,0 +1,80 @@
+"""`kmemquest play LEVEL`: on the full screen, line by line, or headless for scripts and graders."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from kmemquest.cli.errors import BadInput
+from kmemquest.cli.language_option import choose_language
+from kmemquest.cli.level_argument import find_level, read_answers
+from kmemquest.level.attempt import AnswerError, Attempt
+from kmemquest.level.load import Level
+from kmemquest.level.plain import verdict_lines
+from kmemquest.level.recording import Recording
+from kmemquest.level.verdict import Verdict, judge, verdict_json
+
+WATCH_INTERVAL = 0.5
+"""Seconds between two looks at a watched file."""
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Play a level; exit 0 when passed, 1 when not, 2 for bad input."""
+    choose_language(arguments.language)
+    answers = read_answers(arguments.answer)
+    if arguments.watch and (arguments.headless or arguments.json):
+        return watch(arguments.level, answers, as_json=arguments.json)
+    level = find_level(arguments.level)
+    if arguments.headless or arguments.json:
+        return headless(level, answers, as_json=arguments.json)
+    if arguments.plain:
+        from kmemquest.cli.plain_play import play_plainly
+
+        return play_plainly(level, answers)
+    from kmemquest.tui.app import run
+
+    return run(level=arguments.level, language=arguments.language)
+
+
+def attempt(level: Level, answers: dict[str, str]) -> tuple[Recording, Verdict]:
+    """Run answers and judge them; BadInput for a slot or option that the level lacks."""
+    try:
+        recording = Attempt(level, answers).run()
+    except AnswerError as error:
+        raise BadInput(str(error)) from None
+    return recording, judge(level, recording)
+
+
+def headless(level: Level, answers: dict[str, str], *, as_json: bool) -> int:
+    """Run the answers once and print the verdict."""
+    recording, verdict = attempt(level, answers)
+    if as_json:
+        print(json.dumps(verdict_json(level, recording, verdict), ensure_ascii=False, indent=1))
+    else:
+        for line in verdict_lines(level, recording, verdict):
+            print(line)
+    return 0 if verdict.passed else 1
+
+
+def watch(word: str, answers: dict[str, str], *, as_json: bool) -> int:
+    """Run again whenever the level's file or its text changes, until interrupted."""
+    path = Path(word)
+    if not path.is_file():
+        raise BadInput(f"--watch needs the path of a level file, and {word} is none")
+    seen: dict[Path, float] = {}
+    status = 2
+    while True:
+        now = {p: p.stat().st_mtime for p in path.parent.glob(f"{path.stem}*.yaml")}
+        if now != seen:
+            seen = now
+            try:
+                status = headless(find_level(word), answers, as_json=as_json)
+            except BadInput as error:
+                print(error, flush=True)
+            print("—", flush=True)
+        try:
+            time.sleep(WATCH_INTERVAL)
+        except KeyboardInterrupt:
+            return status
