@@ -54,7 +54,7 @@ def command(arguments: argparse.Namespace) -> int:
 
 def _libraries() -> list[Finding]:
     findings = []
-    for name in ("textual", "pyyaml", "msgspec", "platformdirs", "pycparser", "pcpp"):
+    for name in ("textual", "pyyaml", "msgspec", "platformdirs", "pycparser"):
         try:
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

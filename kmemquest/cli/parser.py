@@ -9,6 +9,9 @@ from typing import Final
 
 import kmemquest
 
+LANGUAGES: Final = ("en", "zh_CN")
+"""Those of `kmemquest.i18n`, which is too heavy to load for `--help` (a test compares them)."""
+
 PROC_FILES: Final = (
     "buddyinfo",
     "slabinfo",
@@ -43,11 +46,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--plain", action="store_true", help="line by line, for screen readers and pipes"
     )
-    parser.add_argument("--language", choices=("en", "zh_CN"), help="language of this run")
+    parser.add_argument("--language", choices=LANGUAGES, help="language of this run")
     parser.set_defaults(command=_lazy("game"))
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     tour = commands.add_parser("tour", help="five guided minutes that end in a first win")
+    _add_voice(tour)
     tour.set_defaults(command=_lazy("game"), tour=True)
 
     play = commands.add_parser("play", help="play a level by id or file")
@@ -62,7 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     play.add_argument("--headless", action="store_true", help="run the answers, print the verdict")
     play.add_argument("--json", action="store_true", help="print the verdict as JSON")
     play.add_argument("--watch", action="store_true", help="reload and rerun when the file changes")
-    _add_plain(play)
+    _add_voice(play)
     play.set_defaults(command=_lazy("play"))
 
     run = commands.add_parser("run", help="load and drive a module, print the kernel log")
@@ -90,7 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
     quiz.add_argument("--count", type=int, default=10, metavar="N", help="how many (default 10)")
     quiz.add_argument("--seed", type=int, default=None, metavar="S", help="draw reproducibly")
     quiz.add_argument("--json", action="store_true", help="print the drawn questions as JSON")
-    _add_plain(quiz)
+    _add_voice(quiz)
     quiz.set_defaults(command=_lazy("quiz"))
 
     bank = commands.add_parser("bank", help="count questions by topic, kind and difficulty")
@@ -112,7 +116,14 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_plain(parser: argparse.ArgumentParser) -> None:
+def _add_voice(parser: argparse.ArgumentParser) -> None:
+    """Add what may stand before or after the command's name."""
+    parser.add_argument(
+        "--language",
+        choices=LANGUAGES,
+        default=argparse.SUPPRESS,
+        help="language of this run",
+    )
     parser.add_argument(
         "--plain",
         action="store_true",
