@@ -15,6 +15,7 @@ from kmemquest.kernel.address import PAGE_SHIFT, pages_for
 from kmemquest.kernel.context import Task
 from kmemquest.kernel.memory import Memory
 from kmemquest.kernel.mm.memblock import Memblock
+from kmemquest.kernel.mm.zone import PAGEBLOCK_ORDER, PAGEBLOCK_PAGES, UNMOVABLE
 from kmemquest.kernel.text import boot_lines
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ DMA_LIMIT_PFN: Final = layout.MAX_DMA_ADDRESS >> PAGE_SHIFT
 DMA32_LIMIT_PFN: Final = layout.FOUR_GIB >> PAGE_SHIFT
 ZONE_BORDERS: Final = (0, DMA_LIMIT_PFN, DMA32_LIMIT_PFN, 1 << 52)
 """First pfn of zones DMA, DMA32, Normal, and the end of the last."""
-
-SHELL_PID: Final = 101
-"""What the idle shell is called; pids below belong to init and kernel threads."""
 
 
 def start_memblock(machine: Machine) -> None:
@@ -40,7 +38,7 @@ def start_memblock(machine: Machine) -> None:
     steps.reserve_early(memblock, spec)
     steps.add_firmware_map(memblock, spec)
     boot_lines.print_memblock_dump(machine)
-    steps.map_direct(memblock, spec)
+    steps.map_direct(memblock)
     boot_lines.print_ram_disk(machine)
     steps.reserve_acpi(memblock, spec)
     steps.set_up_nodes(memblock, spec)
@@ -85,6 +83,19 @@ def zone_ranges(machine: Machine) -> list[tuple[int, int, int, int, int]]:
     return zones
 
 
+def unset_pageblocks(machine: Machine) -> list[int]:
+    """Return the pageblocks that keep type 0, Unmovable, instead of becoming Movable.
+
+    The type is set together with a pageblock's first struct page (`memmap_init_range`), so it
+    never is where RAM begins inside a pageblock, as it does at pfn 1 of every PC.
+    """
+    ranges = machine.memblock.pfn_ranges()
+    heads = {start >> PAGEBLOCK_ORDER for start, _, _ in ranges if start % PAGEBLOCK_PAGES}
+    firsts = [block << PAGEBLOCK_ORDER for block in sorted(heads)]
+    covered = {p for p in firsts if any(start <= p < end for start, end, _ in ranges)}
+    return [pfn >> PAGEBLOCK_ORDER for pfn in firsts if pfn not in covered]
+
+
 def start_page_allocator(machine: Machine) -> None:
     """Build zones and zonelists and hand all free memory over (`mm_core_init`)."""
     from kmemquest.kernel.mm.page_alloc import PageAllocator
@@ -92,6 +103,8 @@ def start_page_allocator(machine: Machine) -> None:
     pages = machine.pages = PageAllocator(machine)
     for node, index, start, end, present in zone_ranges(machine):
         pages.add_zone(node, index, start, end, present)
+    for block in unset_pageblocks(machine):
+        pages.pageblocks[block] = UNMOVABLE
     pages.build_zonelists()
     boot_lines.print_zonelists(machine)
     steps.allocate_swiotlb(machine)
@@ -137,5 +150,5 @@ def start_late(machine: Machine) -> None:
     boot_late.free_init_memory(machine)
     boot_late.start_processes(machine)
     boot_late.settle(machine)
-    machine.context.task = Task(pid=SHELL_PID, comm="sh")
+    machine.context.task = Task(pid=boot_late.SHELL_PID, comm="sh")
     machine.enter_phase("running")

@@ -23,15 +23,19 @@ KERNEL_SHARE: Final = 24
 ROOTFS_PAGES: Final = 529
 SHELL_SHARED_PAGES: Final = 400
 SHELL_ANON_PAGES: Final = 24
-SLEEP_SHARED_PAGES: Final = 331
+TOOL_SHARED_PAGES: Final = 331
 FIRST_USER_PID: Final = 120
 INIT_PID: Final = 1
-SECOND: Final = 1_000_000_000
-FAULT_AROUND_SHARE: Final = 48
+INIT_ANON_PAGES: Final = 8
+SHELL_PID: Final = 101
+"""The idle shell; pids below belong to init and kernel threads."""
+ROOTFS_SHARE: Final = 48
+"""A small machine's root file system holds at most one page in so many."""
 
 
 def set_watermarks(machine: Machine) -> None:
     """Set the marks; huge pages raise them (`init_per_zone_wmark_min`, `hugepage_init`)."""
+    _free_section(machine, "SMP alternatives", layout.kernel_image(machine.spec).smp_locks)
     boot_lines.print_memory(machine)
     machine.pages.setup_watermarks()
     enabled = machine.spec.option("transparent_hugepage", "always") != "never"
@@ -62,7 +66,11 @@ def start_dma_pools(machine: Machine) -> None:
     for selector in (0, gfp.GFP_DMA, gfp.GFP_DMA32):
         mask = gfp.GFP_KERNEL | selector
         taken = next(
-            (have for have in range(order, -1, -1) if pages.alloc_pages(mask | gfp.NOWARN, have) >= 0),
+            (
+                have
+                for have in range(order, -1, -1)
+                if pages.alloc_pages(mask | gfp.NOWARN, have) >= 0
+            ),
             None,
         )
         if taken is not None:
@@ -72,34 +80,32 @@ def start_dma_pools(machine: Machine) -> None:
 def free_init_memory(machine: Machine) -> None:
     """Give back the initial RAM disk and the sections only booting needed."""
     image = layout.kernel_image(machine.spec)
-    freed = (
-        ("SMP alternatives", image.smp_locks),
-        ("initrd", machine.memblock.boot.initrd),
-        ("unused decrypted", image.decrypted),
-        ("unused kernel image (initmem)", image.init),
-        ("unused kernel image (rodata/data gap)", image.gap),
-    )
-    for what, (start, end) in freed:
-        first, last = pages_for(start), end >> PAGE_SHIFT
-        if last > first:
-            machine.pages.free_reserved_range(first, last)
-            boot_lines.print_freeing(machine, what, end - start)
+    _free_section(machine, "initrd", machine.memblock.boot.initrd)
+    _free_section(machine, "unused decrypted", image.decrypted)
+    _free_section(machine, "unused kernel image (initmem)", image.init)
+    _free_section(machine, "unused kernel image (rodata/data gap)", image.gap)
+
+
+def _free_section(machine: Machine, what: str, section: tuple[int, int]) -> None:
+    first, last = pages_for(section[0]), section[1] >> PAGE_SHIFT
+    if last > first:
+        machine.pages.free_reserved_range(first, last)
+        boot_lines.print_freeing(machine, what, section[1] - section[0])
 
 
 def start_processes(machine: Machine) -> None:
     """Unpack the root file system, start init, the shell and the processes of the spec."""
     user = machine.reclaim.user
     managed = sum(zone.managed for zone in machine.pages.zones)
-    small = min(managed // FAULT_AROUND_SHARE, ROOTFS_PAGES)
+    small = min(managed // ROOTFS_SHARE, ROOTFS_PAGES)
     user.fill_rootfs(small)
-    init = user.start(Process(INIT_PID, "init", oom_score_adj=0, shmem=min(small, 331)))
-    user.touch(init, 8)
-    from kmemquest.kernel.boot import SHELL_PID
-
+    tool_pages = min(small, TOOL_SHARED_PAGES)
+    init = user.start(Process(INIT_PID, "init", shmem=tool_pages))
+    user.touch(init, INIT_ANON_PAGES)
     shell = user.start(Process(SHELL_PID, "sh", shmem=min(small, SHELL_SHARED_PAGES)))
     user.touch(shell, SHELL_ANON_PAGES)
     for number, (comm, resident, adjustment) in enumerate(machine.spec.processes):
-        process = Process(FIRST_USER_PID + number, comm, adjustment, shmem=min(small, 331))
+        process = Process(FIRST_USER_PID + number, comm, adjustment, shmem=tool_pages)
         user.start(process)
         user.touch(process, pages_for(resident))
 

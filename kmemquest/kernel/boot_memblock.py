@@ -72,7 +72,7 @@ def add_firmware_map(memblock: Memblock, spec: MachineSpec) -> None:
     memblock.trim_memory(PAGE_SIZE)
 
 
-def map_direct(memblock: Memblock, spec: MachineSpec) -> None:
+def map_direct(memblock: Memblock) -> None:
     """Take the real-mode trampoline, reserve the first MiB, build the direct map."""
     memblock.set_current_limit(layout.ISA_END)
     memblock.phys_alloc_range(REAL_MODE_BYTES, PAGE_SIZE, 0, layout.ISA_END, "reserve_real_mode")
@@ -113,9 +113,12 @@ def set_up_nodes(memblock: Memblock, spec: MachineSpec) -> None:
         memblock.alloc_try_nid(
             size, PAGE_SIZE, 0, ALLOC_ACCESSIBLE, NUMA_NO_NODE, "numa_alloc_distance"
         )
+    lowest, highest = memblock.start_of_dram(), memblock.end_of_dram()
     for entry in ranges:
-        memblock.set_node(entry.base, entry.size, memblock.memory, entry.node)
-        memblock.set_node(entry.base, entry.size, memblock.reserved, entry.node)
+        # Firmware affinity is cut to where there is RAM (`numa_cleanup_meminfo`).
+        start, end = max(entry.base, lowest), min(entry.end, highest)
+        memblock.set_node(start, end - start, memblock.memory, entry.node)
+        memblock.set_node(start, end - start, memblock.reserved, entry.node)
     for node in nodes:
         memblock.phys_alloc_try_nid(PGDAT_BYTES, memblock.cache_bytes, node, "alloc_node_data")
 
@@ -176,9 +179,7 @@ def _allocate_usage(memblock: Memblock, node: int, sections: int) -> None:
     goal = (node_end - 1) // layout.SECTION_BYTES * layout.SECTION_BYTES
     limit = goal + layout.SECTION_BYTES
     size = sections * SECTION_USAGE_BYTES
-    found = memblock.alloc_try_nid(
-        size, memblock.cache_bytes, goal, limit, node, "sparse_init_nid"
-    )
+    found = memblock.alloc_try_nid(size, memblock.cache_bytes, goal, limit, node, "sparse_init_nid")
     if not found:
         memblock.alloc_try_nid(
             size, memblock.cache_bytes, 0, ALLOC_ACCESSIBLE, node, "sparse_init_nid"

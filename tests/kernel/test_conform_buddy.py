@@ -81,13 +81,13 @@ BROKEN_RULES = {
         buddy,
         "merge_likely",
         lambda zone, pfn, order, migratetype: False,
-        "exhaust128_s1.d5",
+        "numa_s1.en",
     ),
     "Unmovable falls back to Movable first": (
         fallback,
         "FALLBACKS",
         ((1, 2), (2, 0), (0, 1)),
-        "exhaust128_s1.cf",
+        "buddy128_s1.g",
     ),
     "no boost": (fallback, "boost_watermark", lambda zone: False, "exhaust128_s1.cf"),
     "NON_BLOCK lowers nothing": (

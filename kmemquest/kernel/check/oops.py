@@ -89,10 +89,15 @@ def divide_error_oops(machine: Machine, function: str) -> None:
     _oops(machine, "divide-error", headline, [headline], "", function)
 
 
-def page_fault_oops(machine: Machine, address: int, size: int, *, write: bool) -> None:
-    """Oops of an access to an unmapped or non-canonical kernel address."""
+def page_fault_oops(
+    machine: Machine, address: int, size: int, *, write: bool, function: str = ""
+) -> None:
+    """Oops of an access to an unmapped or non-canonical kernel address.
+
+    `function` is the kernel's own function that made the access; empty means the driver's code.
+    """
     if CANONICAL_LOW_END <= address < CANONICAL_HIGH_START:
-        general_protection_oops(machine, address)
+        general_protection_oops(machine, address, function)
         return
     if address < PAGE_SIZE:
         headline = f"BUG: kernel NULL pointer dereference, address: {address:016x}"
@@ -109,16 +114,17 @@ def page_fault_oops(machine: Machine, address: int, size: int, *, write: bool) -
         "PGD 0 P4D 0 ",
     ]
     detail = f"{access} of {size} bytes"
-    _oops(machine, kind, headline, lines, f"Oops: {code:04x}", "", address=address, detail=detail)
+    trap = f"Oops: {code:04x}"
+    _oops(machine, kind, headline, lines, trap, function, address=address, detail=detail)
 
 
-def general_protection_oops(machine: Machine, address: int) -> None:
+def general_protection_oops(machine: Machine, address: int, function: str = "") -> None:
     """Oops of an access through a non-canonical address (a poisoned pointer, mostly)."""
     headline = (
         "Oops: general protection fault, probably for non-canonical address "
         f"{address:#x}: 0000 [#{machine.checks.oops_count + 1}] PREEMPT SMP NOPTI"
     )
-    _oops(machine, "general-protection-fault", headline, [headline], "", "", address=address)
+    _oops(machine, "general-protection-fault", headline, [headline], "", function, address=address)
 
 
 def panic(machine: Machine, message: str, *, kind: str = "panic") -> None:

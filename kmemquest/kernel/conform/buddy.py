@@ -118,6 +118,7 @@ class _Replay:
         for item in state:
             if item["t"] == "zone":
                 self._load_zone(item)
+        pages.pageblocks.clear()
         for item in state:
             if item["t"] == "pb":
                 self._load_pageblocks(item)

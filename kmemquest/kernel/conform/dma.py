@@ -89,8 +89,12 @@ class _Memblock:
     boot = _Boot()
 
 
+class _Stacks:
+    mapped: tuple[()] = ()
+
+
 class _Vmalloc:
-    areas: tuple[()] = ()
+    stacks = _Stacks()
 
 
 def zone_name(physical: int) -> str:
@@ -200,7 +204,9 @@ class _Replay:
         self.tally.compare(f"mask {bits}", result, dma.set_mask_and_coherent(device, mask))
         if result == 0:
             self.tally.compare(f"mask {bits} largest", largest, dma.max_mapping_size(device))
-            self.tally.compare(f"mask {bits} required", int(required, 16), dma.required_mask(device))
+            self.tally.compare(
+                f"mask {bits} required", int(required, 16), dma.required_mask(device)
+            )
             self.tally.compare(f"mask {bits} limited", limited, int(dma.addressing_limited(device)))
 
     def _coherent(self, line: Line) -> None:
@@ -310,4 +316,3 @@ class _Replay:
 
 def _bounced(line: Any) -> bool:
     return isinstance(line, list) and line[0] == "map" and len(line) > 7 and line[7] == "bounced"
-

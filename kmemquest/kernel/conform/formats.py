@@ -86,7 +86,9 @@ def _rows(kind: str, lines: Iterable[str]) -> ConformResult:
 
         return conform_kvthresh(lines)
     if kind == "var":
-        raise NotYet("variables of a booted kernel are compared through its text file")
+        from kmemquest.kernel.conform.boot import conform_boot_facts
+
+        return conform_boot_facts(lines)
     raise UnknownFormat(f"no replay for rows of kind {kind!r}")
 
 
@@ -94,10 +96,8 @@ def _text_recording(name: str, first: str, lines: Iterable[str]) -> ConformResul
     if first.startswith("@@@ test"):
         raise NotYet("report texts are compared from part 2 on")
     if name.startswith("boot_"):
-        try:
-            from kmemquest.kernel.conform.boot import conform_boot
-        except ImportError:
-            raise NotYet("boot recordings are compared from part 2 on") from None
+        from kmemquest.kernel.conform.boot import conform_boot
+
         return conform_boot(lines)
     raise NotYet("this text recording has no replay yet")
 

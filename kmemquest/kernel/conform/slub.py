@@ -200,7 +200,8 @@ def conform_object_trace(lines: Iterable[str]) -> ConformResult:
     """Replay allocations and frees of one cache; compare every object and every list.
 
     The recording gives the frames and the first order of each new slab, and the calls; objects,
-    CPU slab, partial lists, counters and released slabs are compared.
+    CPU slab, partial lists, counters and released slabs are compared. The replay ends at the
+    first difference, because all that follows depends on it.
     """
     records = [json.loads(line) for line in lines]
     return _TraceReplay(records).run()
@@ -232,6 +233,8 @@ class _TraceReplay:
     def run(self) -> ConformResult:
         pending = ""
         for number, record in enumerate(self.records[1:], 2):
+            if self.tally.first is not None:
+                return self.tally.result()
             is_list = isinstance(record, list)
             kind = record[0] if is_list else record["t"]
             if kind == "st":
@@ -244,8 +247,8 @@ class _TraceReplay:
                 self.tally.compare(f"slab {pfn} released", True, pfn in self.pages.given_back)
                 self.pages.given_back.discard(pfn)
                 continue
-            if pending:
-                self._compare_lists(pending)
+            if pending and not self._compare_lists(pending):
+                return self.tally.result()
             self.tally.line = number
             pending = self._operate(kind, record)
         left = sorted(self.pages.given_back)
@@ -283,7 +286,7 @@ class _TraceReplay:
     def _address(self, place: Sequence[int]) -> int:
         return self.slub.slabs[place[0]].slot(place[1])
 
-    def _compare_lists(self, operation: str) -> None:
+    def _compare_lists(self, operation: str) -> bool:
         cpu, node = self.cache.cpus[0], self.cache.nodes[0]
         got = [
             cpu.slab.pfn if cpu.slab is not None else -1,
@@ -291,7 +294,7 @@ class _TraceReplay:
             list(node.partial),
             node.nr_slabs,
         ]
-        self.tally.compare(f"lists after {operation}", self.listed, got)
+        return self.tally.compare(f"lists after {operation}", self.listed, got)
 
     def _compare_detail(self, record: dict[str, Any]) -> None:
         cpu, node = self.cache.cpus[0], self.cache.nodes[0]

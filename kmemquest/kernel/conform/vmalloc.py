@@ -92,12 +92,20 @@ class _KvObjects(_Objects):
         return super().kmalloc(size, gfp, nid)
 
 
+class _NoCaches:
+    """Stands for the slab allocator before it has any cache."""
+
+    def find(self, name: str) -> None:
+        del name
+
+
 def replay_machine(free: FreeSpace | None = None) -> tuple[Machine, _Frames, _KvObjects]:
     """Return a machine whose vmalloc window starts with the given free blocks."""
     machine = bare_machine(MachineSpec(), 1 << 20)
     frames, objects = _Frames(), _KvObjects()
     machine.pages = frames  # type: ignore[assignment]
     machine.kmalloc = objects  # type: ignore[assignment]
+    machine.slub = _NoCaches()  # type: ignore[assignment]
     machine.vmalloc = VmallocSpace(machine)
     if free is not None:
         machine.vmalloc.space = VaSpace(1, free)

@@ -38,6 +38,7 @@ BUCKETS: Final = 16384
 CACHELINE_SHIFT: Final = 6
 TRACE_LINES: Final = 5
 MAX_OVERLAP: Final = 7
+KERNEL_IMAGE_SIZE: Final = 1 << 30
 
 
 @dataclass(slots=True)
@@ -335,20 +336,23 @@ class DmaDebug:
         self._forget_line(entry)
 
     def _check_stack(self, device: Device, physical: int) -> None:
-        """The page is one of a kernel stack (reached by page or list mappings)."""
+        """The page is one of the running code's stack (reached by page or list mappings)."""
         pfn = physical >> PAGE_SHIFT
-        for area in self._machine.vmalloc.areas:
-            if area.kind == "stack" and pfn in area.pfns:
-                offset = area.pfns.index(pfn) << PAGE_SHIFT | physical & ((1 << PAGE_SHIFT) - 1)
-                pointer = hashed_pointer(self._machine, area.start + offset)
-                self._complain(
-                    device,
-                    None,
-                    1082,
-                    "check_for_stack+0x18f/0x3a0",
-                    f"device driver maps memory from stack [probable addr={pointer}]",
-                )
-                return
+        vmalloc = self._machine.vmalloc
+        for start in vmalloc.stacks.mapped:
+            area = vmalloc.area_at(start)
+            if area is None or pfn not in area.pfns:
+                continue
+            offset = area.pfns.index(pfn) << PAGE_SHIFT | physical & ((1 << PAGE_SHIFT) - 1)
+            pointer = hashed_pointer(self._machine, start + offset)
+            self._complain(
+                device,
+                None,
+                1082,
+                "check_for_stack+0x18f/0x3a0",
+                f"device driver maps memory from stack [probable addr={pointer}]",
+            )
+            return
 
     def _add(self, device: Device, entry: DebugEntry) -> None:
         self._entries.append(entry)
@@ -404,9 +408,10 @@ class DmaDebug:
 
     def _is_direct(self, address: int) -> bool:
         """`virt_addr_valid`: RAM through the direct map, or the kernel image."""
-        if START_KERNEL_MAP <= address < START_KERNEL_MAP + (512 << 20):
-            return True
-        return 0 <= address - PAGE_OFFSET < self._machine.memory.max_pfn << PAGE_SHIFT
+        top = self._machine.memory.max_pfn << PAGE_SHIFT
+        if START_KERNEL_MAP <= address < START_KERNEL_MAP + KERNEL_IMAGE_SIZE:
+            return address - START_KERNEL_MAP < top
+        return 0 <= address - PAGE_OFFSET < top
 
     # --- reporting --------------------------------------------------------------------------
 

@@ -79,11 +79,7 @@ class DmaSubsystem:
         self.pools = DmaPools(machine)
         self.debug = DmaDebug(machine)
         self.swiotlb: Swiotlb | None = pool_of(machine)
-
-    def announce(self) -> None:
-        """Print what late boot prints (`arch/x86/kernel/pci-dma.c:pci_iommu_init`)."""
         if self.swiotlb is not None:
-            self._machine.log.print("PCI-DMA: Using software bounce buffering for IO (SWIOTLB)", 6)
             self.swiotlb.announce()
 
     # --- devices and masks ------------------------------------------------------------------

@@ -97,9 +97,12 @@ class Swiotlb:
         self._positions[area] = slot
 
     def announce(self) -> None:
-        """Print where the pool is (`swiotlb_print_info`)."""
+        """Print what boot prints (`swiotlb_print_info`, `arch/x86/kernel/pci-dma.c`)."""
+        log = self._machine.log
         megabytes = self.slots << SLOT_SHIFT >> 20
-        self._machine.log.print(
+        log.print(f"software IO TLB: area num {self.areas}.", KERN_INFO)
+        log.print("PCI-DMA: Using software bounce buffering for IO (SWIOTLB)", KERN_INFO)
+        log.print(
             f"software IO TLB: mapped [mem {self.start:#018x}-{self.end:#018x}] ({megabytes}MB)",
             KERN_INFO,
         )

@@ -72,6 +72,6 @@ def _unreserve(zone: Zone, pfn: int, order: int, migratetype: int) -> bool:
     else:
         blocks = [(pfn, order)]
     moved = move_free_blocks(zone, blocks, HIGHATOMIC, migratetype)
-    for start in range(pfn, pfn + max(1 << order, 1), PAGEBLOCK_PAGES):
+    for start in range(pfn, pfn + (1 << order), PAGEBLOCK_PAGES):
         convert_pageblock(zone, start, migratetype, "unreserved")
     return moved > 0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel.address import PAGE_MASK, PAGE_SIZE, is_vmalloc_address, page_align
 from kmemquest.kernel.check.oops import warn, warn_once
+from kmemquest.kernel.events import Report
 from kmemquest.kernel.log import KERN_ERR
 from kmemquest.kernel.mm import vmap_messages as messages
 from kmemquest.kernel.mm.vmap_area import VM_IOREMAP
@@ -51,15 +52,16 @@ class IoRemap:
         """Remove a mapping; any address inside its first page does."""
         machine = self._machine
         if not is_vmalloc_address(address):
-            warn_once(machine, "iounmap-range", FILE, 458, "iounmap", kind="bad-iounmap")
+            warn_once(machine, "iounmap-range", FILE, 458, "iounmap", kind="invalid-free")
             return
         start = address & PAGE_MASK
         area = machine.vmalloc.area_at(start)
         if area is None:
             text = f"iounmap: bad address {hashed_pointer(machine, start)}"
-            machine.log.print(text, KERN_ERR)
-            for line in dump_stack(machine, ("dump_stack_lvl", "iounmap")):
-                machine.log.print(line, KERN_ERR)
+            stack = dump_stack(machine, ("dump_stack_lvl", "iounmap"))
+            machine.report(
+                Report("invalid-free", "message", text, (text, *stack), start, machine.site)
+            )
             return
         if not area.flags & VM_IOREMAP:
             # The frames of a vmalloc area that is given to iounmap are lost.
@@ -75,7 +77,7 @@ class IoRemap:
             return 0
         if last >> PHYSICAL_BITS:
             machine.log.print(f"ioremap: invalid physical address {physical:x}", KERN_ERR)
-            warn_once(machine, "ioremap-invalid", FILE, 205, FUNCTION, kind="bad-ioremap")
+            warn_once(machine, "ioremap-invalid", FILE, 205, FUNCTION)
             return 0
         if self._touches_ram(physical, last):
             warn_once(
@@ -85,7 +87,6 @@ class IoRemap:
                 217,
                 f"{FUNCTION}+0x172/0x2e0",
                 f"ioremap on RAM at {physical:#018x} - {last:#018x}",
-                kind="ioremap-ram",
             )
             return 0
         offset = physical & (PAGE_SIZE - 1)
@@ -99,10 +100,8 @@ class IoRemap:
         return area.start + offset
 
     def _touches_ram(self, physical: int, last: int) -> bool:
-        return any(
-            region.base <= last and physical < region.end
-            for region in self._machine.memblock.memory.regions
-        )
+        ram = self._machine.memblock.memory_ranges()
+        return any(start <= last and physical < end for start, end in ram)
 
     def _complain_of_memtype(self, start: int, end: int) -> None:
         machine = self._machine

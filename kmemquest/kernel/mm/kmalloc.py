@@ -16,8 +16,9 @@ from kmemquest.kernel.address import (
     get_order,
     pfn_to_virt,
 )
-from kmemquest.kernel.check.oops import warn_once
+from kmemquest.kernel.check.oops import warn, warn_once
 from kmemquest.kernel.events import ObjectAllocated, ObjectFreed
+from kmemquest.kernel.mm import slab_debug
 from kmemquest.kernel.mm.slab_cache import KmemCache
 from kmemquest.kernel.mm.slab_geometry import (
     KMALLOC_MAX_SIZE,
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
 KMALLOC_MAX_CACHE_SIZE: Final = 8192
 KMALLOC_SIZES: Final = (8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192)
 """Object sizes of the kmalloc caches in bytes."""
+_TABLE_END: Final = 192
+_SIZE_TABLE: Final = tuple(
+    next(bucket for bucket in KMALLOC_SIZES if bucket >= size)
+    for size in range(8, _TABLE_END + 1, 8)
+)
+"""Object size for requests up to 192 bytes, by (size - 1) / 8 (`kmalloc_size_index`)."""
 SIZE_MAX: Final = (1 << 64) - 1
 
 LARGE_COST: Final = 60
@@ -45,8 +52,8 @@ COPY_COST_PER_16_BYTES: Final = 2
 
 def cache_size(size: int) -> int:
     """Return the object size of the kmalloc cache that serves 1..8192 bytes."""
-    if size <= 192:
-        return next(bucket for bucket in KMALLOC_SIZES if size <= bucket)
+    if size <= _TABLE_END:
+        return _SIZE_TABLE[(size - 1) // 8]
     return 1 << (size - 1).bit_length()
 
 
@@ -115,7 +122,7 @@ class Kmalloc:
         if address <= ZERO_SIZE_PTR:
             return self.kmalloc(size, gfp)
         machine = self._machine
-        if self._already_freed(address):
+        if machine.slub.page_fault_behind(address, "krealloc") or self._already_freed(address):
             return 0
         room = self.ksize(address)
         if room >= size:
@@ -126,6 +133,7 @@ class Kmalloc:
         bigger = self.kmalloc(size, gfp)
         if bigger:
             machine.memory.poke(bigger, machine.memory.peek(address, room))
+            self._copy_stale_marks(address, bigger, room)
             machine.clock.advance(room // 16 * COPY_COST_PER_16_BYTES)
             self.kfree(address)
         return bigger
@@ -142,7 +150,7 @@ class Kmalloc:
         if address <= ZERO_SIZE_PTR:
             return
         slub = self._machine.slub
-        if slub.page_fault_behind(address):
+        if slub.page_fault_behind(address, "kfree"):
             return
         slab = slub.slab_of(address)
         if slab is not None:
@@ -153,6 +161,8 @@ class Kmalloc:
     def kfree_sensitive(self, address: int) -> None:
         """Zero the whole object, then free it."""
         if address > ZERO_SIZE_PTR:
+            if self._machine.slub.page_fault_behind(address, "kfree_sensitive"):
+                return
             room = self.ksize(address)
             self._machine.memory.fill(address, 0, room)
             self._machine.clock.advance(room // 16)
@@ -161,16 +171,27 @@ class Kmalloc:
     # --- sizes ------------------------------------------------------------------------------
 
     def ksize(self, address: int) -> int:
-        """Return the usable bytes behind a pointer, 0 for NULL and ZERO_SIZE_PTR."""
+        """Return the usable bytes behind a pointer, 0 for NULL and ZERO_SIZE_PTR.
+
+        Whoever asks may use them all: slab_debug stops guarding the slack of this object
+        (`skip_orig_size_check`).
+        """
         if address <= ZERO_SIZE_PTR:
             return 0
         machine = self._machine
         cache = machine.slub.cache_of(address)
         if cache is not None:
+            slab_debug.set_requested_size(machine.memory, cache, address, cache.object_size)
             return slab_ksize(cache)
+        if machine.slub.page_fault_behind(address, "__ksize"):
+            return 0
         frames = machine.pages.frames
-        pfn = machine.slub.to_physical(address) >> PAGE_SHIFT
-        return PAGE_SIZE << frames.compound_order(frames.compound_head(pfn))
+        head = frames.compound_head(machine.slub.to_physical(address) >> PAGE_SHIFT)
+        size = PAGE_SIZE << frames.compound_order(head)
+        if size <= KMALLOC_MAX_CACHE_SIZE or address != pfn_to_virt(head):
+            warn(machine, "mm/slab_common.c", 998, "__ksize")
+            return 0
+        return size
 
     def size_roundup(self, size: int) -> int:
         """Return what kmalloc(size) really gives (`kmalloc_size_roundup`)."""
@@ -240,6 +261,15 @@ class Kmalloc:
             return False
         kasan.check_access(address, 1, write=False)
         return True
+
+    def _copy_stale_marks(self, source: int, target: int, size: int) -> None:
+        """Bytes that nobody wrote stay so when they are copied."""
+        memory = self._machine.memory
+        if not memory.stale or not memory.count_stale(source, size)[0]:
+            return
+        for offset in range(size):
+            if memory.count_stale(source + offset, 1)[0]:
+                memory.mark_stale(target + offset, 1)
 
     def _resized(self, address: int, size: int) -> None:
         """Tell KASAN where the object ends now (`kasan_krealloc`)."""

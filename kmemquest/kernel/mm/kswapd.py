@@ -17,7 +17,6 @@ from kmemquest.kernel.context import PF_MEMALLOC, Task
 from kmemquest.kernel.events import KswapdWoken
 from kmemquest.kernel.mm import watermark
 from kmemquest.kernel.mm.zone import (
-    PAGE_ALLOC_COSTLY_ORDER,
     WMARK_HIGH,
     ZONE_RECLAIM_ACTIVE,
     Zone,
@@ -42,6 +41,8 @@ class Kswapd:
     pending: bool = False
     order: int = 0
     highest_zone: int = 0
+    compact_order: int = 0
+    """The order kcompactd shall work for once kswapd sleeps (`wakeup_kcompactd`)."""
     failures: int = 0
     """Runs in a row without a reclaimed page; 16 make the node hopeless."""
     task: Task = field(default_factory=lambda: Task(0, ""))
@@ -107,6 +108,7 @@ def run(reclaim: Reclaim, kswapd: Kswapd) -> int:
     for zone in zones:
         zone.flags |= ZONE_RECLAIM_ACTIVE
     reclaimed = _balance(reclaim, kswapd, zones, order, highest_zone)
+    kswapd.compact_order = max(kswapd.compact_order, order)
     for zone in zones:
         zone.flags &= ~ZONE_RECLAIM_ACTIVE
     context.task, context.stack = running, stack
@@ -124,21 +126,24 @@ def _balance(
     priority = DEF_PRIORITY
     while priority >= 1:
         fine = balanced(zones, order, highest_zone)
-        if fine and boost_left and priority == DEF_PRIORITY - 2:
-            boost_left = 0
+        if boost_left and not fine:
+            # Reclaiming for the marks proper comes first, and starts over.
+            boost_left, priority = 0, DEF_PRIORITY
+            continue
         if fine and not boost_left:
             break
         target = sum(max(zone.mark(WMARK_HIGH), SWAP_CLUSTER_MAX) for zone in zones)
-        if fine:
-            target = min(target, boost_left)
         got = reclaim.shrink_node(kswapd.node, target, priority, highest_zone, "kswapd")
         total += got
-        if order > PAGE_ALLOC_COSTLY_ORDER and got >= 2 << order:
-            # The rest is compaction's task.
+        if order and total >= 2 << order:
+            # Enough free pages to shuffle with: the rest is compaction's task.
             order = 0
-        if boost_left:
-            boost_left = max(boost_left - got, 0)
-        if got < target:
+        boosting = boost_left > 0
+        boost_left -= min(boost_left, got)
+        if boost_left and not got:
+            break
+        gentle = boosting and priority == DEF_PRIORITY - 2
+        if not got or not (gentle or got >= target):
             priority -= 1
     if was_boosted:
         for zone, boost in zip(zones, boosts, strict=True):

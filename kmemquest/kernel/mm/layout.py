@@ -80,6 +80,11 @@ class ZoneLayout:
             frames=self.frames,
             pageblocks=self.pageblocks,
         )
+        block_start = start_pfn & ~(PAGEBLOCK_PAGES - 1)
+        if block_start != start_pfn and self.zone_at(block_start) is None:
+            # Only a pageblock whose first frame is initialised becomes Movable
+            # (`mm/mm_init.c:memmap_init_range`); on a PC frame 0 is not.
+            zone.set_pageblock_type(start_pfn, UNMOVABLE)
         self.nodes[node].zones.append(zone)
         self.zones = [zone for entry in self.nodes for zone in entry.zones]
         position = bisect_right(self._starts, start_pfn)
@@ -96,28 +101,41 @@ class ZoneLayout:
         self.cpu_node = [cpu * count // self.cpus for cpu in range(self.cpus)]
         for node in self.nodes:
             node.cpus = self.cpu_node.count(node.id)
+        load = [0] * count
         for node in self.nodes:
-            order = self._fallback_nodes(node.id, distances)
+            order = self._fallback_nodes(node.id, distances, load)
             zones = [zone for nid in order for zone in reversed(self.nodes[nid].zones)]
             self.set_zonelist(node.id, zones, this_node=False)
             self.set_zonelist(node.id, list(reversed(node.zones)), this_node=True)
         self._decide_grouping()
 
-    def _fallback_nodes(self, node: int, distances: Sequence[Sequence[int]] | None) -> list[int]:
-        """Return the node ids by distance (`find_next_best_node`), the node itself first."""
+    def _fallback_nodes(
+        self, home: int, distances: Sequence[Sequence[int]] | None, load: list[int]
+    ) -> list[int]:
+        """Return the node ids from near to far (`find_next_best_node`), the node itself first.
 
-        def penalty(other: int) -> tuple[float, int]:
+        `load` counts how often a node was the nearest of a group; it spreads the first choices.
+        """
+
+        def distance(other: int) -> int:
             if distances is not None:
-                far = distances[node][other]
-            else:
-                far = LOCAL_DISTANCE if other == node else REMOTE_DISTANCE
-            # Round robin: nodes below this one come after those above it at the same distance.
-            # A node with CPUs of its own is left to them a little longer.
-            value = far + (other < node) + (1 if self.nodes[other].cpus else 0)
-            return (value, other)
+                return distances[home][other]
+            return LOCAL_DISTANCE if other == home else REMOTE_DISTANCE
 
-        others = sorted((n.id for n in self.nodes if n.id != node), key=penalty)
-        return [node, *others]
+        def cost(other: int) -> tuple[int, int, int]:
+            # Nodes below come after those above, and nodes with CPUs are left to them.
+            far = distance(other) + (other < home) + (self.nodes[other].cpus > 0)
+            return (far, load[other], other)
+
+        order = [home]
+        left = [node.id for node in self.nodes if node.id != home]
+        while left:
+            best = min(left, key=cost)
+            if distance(best) != distance(order[-1]):
+                load[best] += 1
+            order.append(best)
+            left.remove(best)
+        return order
 
     def set_zonelist(self, node: int, zones: Sequence[Zone], *, this_node: bool) -> None:
         """Set the zones a node's requests try in turn; `this_node` is for __GFP_THISNODE."""

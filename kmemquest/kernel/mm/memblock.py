@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel import gfp as _gfp
-from kmemquest.kernel.address import PAGE_OFFSET
+from kmemquest.kernel.address import PAGE_OFFSET, page_align, pfn_to_virt, virt_to_pfn
 from kmemquest.kernel.events import MemblockChanged
 from kmemquest.kernel.log import KERN_ERR
 from kmemquest.kernel.mm.memblock_map import (
@@ -155,9 +155,17 @@ class Memblock(MemblockMap):
 
     def _zero(self, address: int, size: int) -> None:
         machine = self._machine
-        if machine is not None and address:
-            machine.memory.fill(address, 0, size)
-            machine.clock.advance(size * ZERO_COST_PER_KIB >> 10)
+        if machine is None or not address:
+            return
+        machine.clock.advance(size * ZERO_COST_PER_KIB >> 10)
+        memory = machine.memory
+        first, last = virt_to_pfn(page_align(address)), virt_to_pfn(address + size)
+        if first >= last:
+            memory.fill(address, 0, size)
+            return
+        memory.fill(address, 0, pfn_to_virt(first) - address)
+        memory.zero_frames(first, last - first)
+        memory.fill(pfn_to_virt(last), 0, address + size - pfn_to_virt(last))
 
     def _dump_stack(self) -> None:
         machine = self._machine

@@ -16,13 +16,13 @@ from kmemquest.kernel.mm.memblock_regions import (
 )
 
 if TYPE_CHECKING:
-    from kmemquest.kernel.mm.memblock import Memblock
+    from kmemquest.kernel.mm.memblock_map import MemblockMap
 
 Range = tuple[int, int, int]
 """(start, end, nid); bytes, the end is exclusive."""
 
 
-def skipped(memblock: Memblock, region: Region, nid: int, flags: int) -> bool:
+def skipped(memblock: MemblockMap, region: Region, nid: int, flags: int) -> bool:
     """Tell whether an iteration leaves a RAM region out (`should_skip_region`)."""
     has = region.flags
     return (
@@ -34,7 +34,7 @@ def skipped(memblock: Memblock, region: Region, nid: int, flags: int) -> bool:
     )
 
 
-def free_ranges(memblock: Memblock, nid: int, flags: int) -> Iterator[Range]:
+def free_ranges(memblock: MemblockMap, nid: int, flags: int) -> Iterator[Range]:
     """Yield the free ranges upward.
 
     Touching reservations that were not merged enclose an empty range, which is yielded too.
@@ -57,7 +57,7 @@ def free_ranges(memblock: Memblock, nid: int, flags: int) -> Iterator[Range]:
             gap += 1
 
 
-def free_ranges_reverse(memblock: Memblock, nid: int, flags: int) -> Iterator[Range]:
+def free_ranges_reverse(memblock: MemblockMap, nid: int, flags: int) -> Iterator[Range]:
     """Yield the free ranges downward."""
     reserved = memblock.reserved.regions
     gap = len(reserved)
@@ -77,7 +77,7 @@ def free_ranges_reverse(memblock: Memblock, nid: int, flags: int) -> Iterator[Ra
             gap -= 1
 
 
-def pfn_ranges(memblock: Memblock, nid: int) -> list[Range]:
+def pfn_ranges(memblock: MemblockMap, nid: int) -> list[Range]:
     """Return whole pages of RAM as (start pfn, end pfn, nid); no flag is looked at."""
     ranges = []
     for region in memblock.memory.regions:

@@ -424,9 +424,7 @@ class MemblockMap:
             warn(self._machine, "mm/memblock.c", line, "memblock_add_range")
 
     def _warn_no_mirror(self, size: int) -> None:
-        self._print(
-            f"Could not allocate {size:#018x} bytes of mirrored memory", KERN_WARNING
-        )
+        self._print(f"Could not allocate {size:#018x} bytes of mirrored memory", KERN_WARNING)
 
     def _print(self, text: str, level: int = KERN_INFO) -> None:
         if self._machine is None:
@@ -444,4 +442,3 @@ class MemblockMap:
             machine.clock.advance(CALL_COST)
             if machine.events.active:
                 machine.events.emit(MemblockChanged(operation, base, base + size, caller))
-

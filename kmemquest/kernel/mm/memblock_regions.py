@@ -172,9 +172,7 @@ class RegionArray:
     def overlaps(self, base: int, size: int) -> bool:
         """Tell whether any region intersects [base, base + size), the size being capped."""
         size = cap_size(base, size)
-        return any(
-            addrs_overlap(base, size, region.base, region.size) for region in self.regions
-        )
+        return any(addrs_overlap(base, size, region.base, region.size) for region in self.regions)
 
 
 def cap_size(base: int, size: int) -> int:

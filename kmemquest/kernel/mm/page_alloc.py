@@ -137,6 +137,10 @@ class PageAllocator(FastPath):
 
     def free_pages_fully(self, pfn: int, order: int) -> None:
         """Do what `free_pages` promises, whatever the case."""
+        if order > MAX_PAGE_ORDER:
+            # The walk over that many struct pages leaves the memory map.
+            self.machine.fault(pfn_to_page(self.machine.memory.max_pfn), 8, write=True)
+            return
         refcounts = self.frames.refcounts
         if refcounts.get(pfn) == 1 and not self.frames.suspects:
             del refcounts[pfn]

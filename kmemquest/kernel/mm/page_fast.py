@@ -38,6 +38,8 @@ BUDDY_FREE_COST: Final = 110
 """Nanoseconds of a free that takes the zone lock and merges."""
 
 _ZERO_COSTS: Final = tuple(PAGE_SIZE << order >> ZERO_COST_SHIFT for order in range(11))
+_PCP_COSTS: Final = tuple(PCP_COST + zeroing for zeroing in _ZERO_COSTS)
+_BUDDY_COSTS: Final = tuple(BUDDY_COST + zeroing for zeroing in _ZERO_COSTS)
 
 
 class _Plan(NamedTuple):
@@ -97,10 +99,8 @@ class FastPath(ZoneLayout):
         if zone.free <= zone.comfort or zone.flags or self._suspects:
             return self.alloc_pages_fully(gfp, order)
         if order:
-            if order > MAX_PAGE_ORDER:
-                return self.alloc_pages_fully(gfp, order)
-            largest = zone.free_lists[MOVABLE][MAX_PAGE_ORDER]
-            if not (largest.runs or largest.front or largest.back):
+            largest = zone.largest
+            if order > MAX_PAGE_ORDER or not (largest.runs or largest.front or largest.back):
                 return self.alloc_pages_fully(gfp, order)
         if order <= PAGE_ALLOC_COSTLY_ORDER:
             pcp = zone.pageset
@@ -108,16 +108,17 @@ class FastPath(ZoneLayout):
             if not listed:
                 return self.alloc_pages_fully(gfp, order)
             pfn = listed.popleft()
-            pcp.free_count >>= 1
+            if pcp.free_count:
+                pcp.free_count >>= 1
             pcp.count -= 1 << order
-            self.clock.now += PCP_COST + _ZERO_COSTS[order]
+            self.clock.now += _PCP_COSTS[order]
         elif order == PAGEBLOCK_ORDER:
             return self.alloc_pages_fully(gfp, order)
         else:
             pfn = rmqueue_smallest(zone, order, migratetype)
             if pfn == NO_PAGE:
                 return self.alloc_pages_fully(gfp, order)
-            self.clock.now += BUDDY_COST + _ZERO_COSTS[order]
+            self.clock.now += _BUDDY_COSTS[order]
         self._refcounts[pfn] = 1
         if order:
             self._orders[pfn] = order
@@ -164,7 +165,11 @@ class FastPath(ZoneLayout):
                 return
             flags = pcp.flags
             if order:
-                if flags & PCP_PREV_FREE_HIGH_ORDER and pcp.free_count >= pcp.batch:
+                if (
+                    flags & PCP_PREV_FREE_HIGH_ORDER
+                    and pcp.free_count >= pcp.batch
+                    and (count >= pcp.batch or not flags & PCP_FREE_HIGH_BATCH)
+                ):
                     self.free_pages_fully(pfn, order)
                     return
                 pcp.flags = flags | PCP_PREV_FREE_HIGH_ORDER
@@ -172,14 +177,16 @@ class FastPath(ZoneLayout):
                 pcp.flags = flags & PCP_FREE_HIGH_BATCH
             pcp.lists[3 * order + migratetype].appendleft(pfn)
             pcp.count = count
-            pcp.alloc_factor >>= 1
+            if pcp.alloc_factor:
+                pcp.alloc_factor >>= 1
             if pcp.free_count < pcp.batch << PCP_BATCH_SCALE_MAX:
                 pcp.free_count += 1 << order
             self.clock.now += FREE_COST
         del self._refcounts[pfn]
         if order:
             del self._orders[pfn]
-            self._compound.pop(pfn, None)
+            if pfn in self._compound:
+                del self._compound[pfn]
 
     def alloc_pages_fully(self, gfp: int, order: int, nid: int | None = None) -> int:
         """Do what `alloc_pages` promises, whatever the case."""

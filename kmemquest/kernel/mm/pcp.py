@@ -217,6 +217,7 @@ def drain(zone: Zone, pcp: PerCpuPages, count: int, index: int) -> None:
     """
     count = min(count, pcp.count)
     pageblocks = zone.pageblocks
+    active = zone.events.active
     blocks: list[tuple[int, int]] = []
     while count > 0:
         listed = pcp.lists[index]
@@ -229,7 +230,7 @@ def drain(zone: Zone, pcp: PerCpuPages, count: int, index: int) -> None:
             pfn = listed.pop()
             count -= size
             pcp.count -= size
-            if zone.events.active:
+            if active:
                 blocks.append((pfn, order))
             free_one_page(zone, pfn, order, pageblocks.get(pfn >> PAGEBLOCK_ORDER, MOVABLE))
     if blocks:

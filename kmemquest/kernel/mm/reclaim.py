@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
 
 FIRST_KSWAPD_PID: Final = 38
+SECOND: Final = 1_000_000_000
 SHRINK_COST: Final = 25_000
 """Nanoseconds to set up one reclaim pass over a node."""
 PAGE_RECLAIM_COST: Final = 900
@@ -54,16 +55,46 @@ class Reclaim:
             return
         woken = _kswapd.wake(self, self.kswapds[node], order, zone_index)
         if woken and gfp & _gfp.DIRECT_RECLAIM and self.machine.context.may_sleep:
-            self.run_kswapd()
+            self._run_woken()
 
     def run_kswapd(self) -> int:
-        """Let every woken kswapd run; a no-op in atomic context. Return pages reclaimed."""
+        """Let the background work run: every woken kswapd, then kcompactd where it is wanted.
+
+        To be called when the CPU goes idle, sleeps or returns to user space; a no-op in atomic
+        context. Returns the pages reclaimed.
+        """
         if self._kswapd_runs or not self.machine.context.may_sleep:
             return 0
+        total = self._run_woken()
+        for kswapd in self.kswapds:
+            if kswapd.compact_order:
+                self._run_kcompactd(kswapd)
+        return total
+
+    def idle(self, nanoseconds: int = 0) -> int:
+        """Let the CPU idle for a while; return the pages that kswapd reclaimed.
+
+        The statistics worker runs when a second of uptime has gone by, then kswapd and kcompactd.
+        """
+        clock = self.machine.clock
+        before = clock.now // SECOND
+        clock.advance(nanoseconds)
+        if clock.now // SECOND != before:
+            self.machine.pages.vmstat_tick()
+        return self.run_kswapd()
+
+    def _run_woken(self) -> int:
         self._kswapd_runs = True
         total = sum(_kswapd.run(self, entry) for entry in self.kswapds if entry.pending)
         self._kswapd_runs = False
         return total
+
+    def _run_kcompactd(self, kswapd: _kswapd.Kswapd) -> None:
+        """Compact a node for the order kswapd was woken for (`kcompactd_do_work`)."""
+        order, kswapd.compact_order = kswapd.compact_order, 0
+        for zone in _kswapd.zones_of(self.machine, kswapd.node, kswapd.highest_zone):
+            self.count("compact_daemon_wake")
+            self.compactor.compact(zone, order, _gfp.GFP_KERNEL, sync=True)
 
     def direct_reclaim(self, gfp: int, order: int, nid: int) -> int:
         """Reclaim for the caller itself (`try_to_free_pages`); return the pages reclaimed.
@@ -71,7 +102,8 @@ class Reclaim:
         Stops at 32 pages, or earlier when compaction could make the block now. Clean file pages
         need neither I/O nor the file system, so GFP_NOIO and GFP_NOFS get them as well.
         """
-        self.run_kswapd()
+        if not self._kswapd_runs:
+            self._run_woken()
         machine = self.machine
         task = machine.context.task
         task.flags |= PF_MEMALLOC
@@ -108,6 +140,7 @@ class Reclaim:
 
     def warn_alloc(self, gfp: int, order: int, nid: int) -> None:
         """Print the page allocation failure report, at most once in ten seconds."""
+        del nid  # The report is about all nodes.
         from kmemquest.kernel.text.page_failure_report import print_failure
 
         now = self.machine.clock.now
@@ -116,9 +149,7 @@ class Reclaim:
 
     # --- shrinking --------------------------------------------------------------------------
 
-    def shrink_node(
-        self, node: int, target: int, priority: int, highest_zone: int, by: str
-    ) -> int:
+    def shrink_node(self, node: int, target: int, priority: int, highest_zone: int, by: str) -> int:
         """Drop the oldest file pages of a node: at most 1/2**priority of them, in clusters."""
         machine = self.machine
         cache = self.page_cache

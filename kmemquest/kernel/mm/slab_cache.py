@@ -42,7 +42,6 @@ class Slab:
     slabs: int = 0
     on_node_list: bool = False
     owned: int = 0
-    disabled: bool = False
 
     @property
     def address(self) -> int:

@@ -340,6 +340,8 @@ def _endless(pages: PageAllocator, request: Request, progress: _Progress) -> int
             detail=f"order {request.order}, {_gfp.format_gfp(request.gfp)}: {progress.reason}",
         )
     )
+    if machine.events.active:
+        machine.events.emit(AllocationFailed(request.order, request.gfp, progress.reason))
     machine.kill_task()
     return NO_PAGE
 

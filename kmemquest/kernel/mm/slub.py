@@ -17,11 +17,12 @@ from kmemquest.kernel.address import (
     STRUCT_PAGE_SIZE,
     VMEMMAP_START,
 )
-from kmemquest.kernel.check.oops import warn, warn_once
+from kmemquest.kernel.boot_layout import kernel_image
+from kmemquest.kernel.check.oops import page_fault_oops, warn, warn_once
 from kmemquest.kernel.events import CacheCreated
 from kmemquest.kernel.mm import slab_debug, slub_alloc, slub_create, slub_free, slub_pages
 from kmemquest.kernel.mm.slab_cache import KmemCache, Slab, walk_freelist
-from kmemquest.kernel.mm.slab_geometry import NO_OBJ_EXT, SLAB_HWCACHE_ALIGN
+from kmemquest.kernel.mm.slab_geometry import NO_OBJ_EXT, SLAB_HWCACHE_ALIGN, WORD
 from kmemquest.kernel.mm.slub_quarantine import Quarantine
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ START_KERNEL_MAP: Final = 0xFFFF_FFFF_8000_0000
 SECTION_PAGES: Final = 1 << 15
 """Pages per memory section: the vmemmap exists in whole sections of 128 MiB."""
 BULK_LOOKAHEAD: Final = 3
-
-assert KERNEL_IMAGE_START > START_KERNEL_MAP
 
 
 class SlabAllocator:
@@ -72,12 +71,20 @@ class SlabAllocator:
             "off",
             "n",
         )
+        self.call = ""
+        """The entry point being served, for the text of an oops inside it."""
+        image_start, _ = kernel_image(spec).code
+        self._phys_base = image_start - (KERNEL_IMAGE_START - START_KERNEL_MAP)
         self._messages: deque[int] = deque()
         if boot:
             self._boot()
 
     def _boot(self) -> None:
-        from kmemquest.kernel.mm.slub_boot import create_kmalloc_caches, create_named_caches
+        from kmemquest.kernel.mm.slub_boot import (
+            create_kmalloc_caches,
+            create_named_caches,
+            settle_residents,
+        )
 
         flags = SLAB_HWCACHE_ALIGN | NO_OBJ_EXT
         sizes = {"kmem_cache": 216 + 8 * self.nr_nodes, "kmem_cache_node": 64}
@@ -90,6 +97,7 @@ class SlabAllocator:
             slub_create.register(self, cache)
         create_kmalloc_caches(self)
         create_named_caches(self)
+        settle_residents(self)
 
     # --- caches -----------------------------------------------------------------------------
 
@@ -258,22 +266,31 @@ class SlabAllocator:
     def to_physical(self, address: int) -> int:
         """Return what `__pa` makes of any address, nonsense included."""
         if address >= START_KERNEL_MAP:
-            return address - START_KERNEL_MAP
+            return address - START_KERNEL_MAP + self._phys_base
         return (address - PAGE_OFFSET) & ADDRESS_MASK
 
-    def page_fault_behind(self, address: int) -> bool:
-        """Fault if `virt_to_page` of this address has no `struct page`; tell whether it did."""
+    def fault(self, address: int, *, write: bool) -> None:
+        """The allocator itself hit an unmapped address: oops in the function being served."""
+        name = "__kmalloc" if self.call == "kmalloc" else self.call
+        function = f"{name}_noprof" if name and "free" not in name else name
+        page_fault_oops(self.machine, address & ADDRESS_MASK, WORD, write=write, function=function)
+
+    def page_fault_behind(self, address: int, call: str = "") -> bool:
+        """Fault if `virt_to_page` of this address has no `struct page`; tell whether it did.
+
+        `call` is the kernel function that looks; empty when it is the driver's own code.
+        """
         pfn = self.to_physical(address) >> PAGE_SHIFT
         sections = -(-self.machine.memory.max_pfn // SECTION_PAGES)
         if pfn < sections * SECTION_PAGES:
             return False
-        page = (VMEMMAP_START + pfn * STRUCT_PAGE_SIZE + 8) & ADDRESS_MASK
-        self.machine.fault(page, 8, write=False)
+        self.call = call
+        self.fault(VMEMMAP_START + pfn * STRUCT_PAGE_SIZE + 8, write=False)
         return True
 
     def _slab_behind(self, address: int) -> Slab | None:
         """Find the slab for a free; complain and return None when there is none."""
-        if self.page_fault_behind(address):
+        if self.page_fault_behind(address, "kmem_cache_free"):
             return None
         slab = self.slab_of(address)
         if slab is None:
@@ -295,7 +312,7 @@ class SlabAllocator:
 
     def node_of_cpu_number(self, cpu: int) -> int:
         """Return the node a CPU is near; CPUs are spread evenly over the nodes."""
-        return cpu * self.nr_nodes // self.nr_cpus if self.nr_cpus >= self.nr_nodes else 0
+        return cpu * self.nr_nodes // self.nr_cpus
 
     def node_of(self, pfn: int) -> int:
         """Return the node of a frame."""

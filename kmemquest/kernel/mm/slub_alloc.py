@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel import gfp as gfp_flags
-from kmemquest.kernel.address import ADDRESS_MASK
 from kmemquest.kernel.events import ObjectAllocated, Report
 from kmemquest.kernel.mm import slab_debug
 from kmemquest.kernel.mm.slab_cache import CpuSlab, KmemCache, Slab, read_link
@@ -46,6 +45,7 @@ def allocate(
     """Return an object's address or 0 (`slab_alloc_node`). `requested` is in bytes."""
     machine = slub.machine
     machine.checks.might_sleep(call, gfp)
+    slub.call = call
     obj = take_object(slub, cache, gfp, nid, requested)
     if not obj:
         return 0
@@ -80,7 +80,7 @@ def _pop(slub: SlabAllocator, cache: KmemCache, cpu: CpuSlab) -> int:
     obj = cpu.freelist
     following = read_link(slub.machine.memory, cache, obj)
     if following is None:
-        slub.machine.fault((obj + cache.offset) & ADDRESS_MASK, 8, write=False)
+        slub.fault(obj + cache.offset, write=False)
         return 0
     cpu.freelist = following
     return obj
@@ -256,7 +256,6 @@ def _initialise(slub: SlabAllocator, cache: KmemCache, obj: int, gfp: int, reque
         keeps_request = cache.is_kmalloc and cache.flags & SLAB_STORE_USER
         size = requested if keeps_request else cache.object_size
         memory.fill(obj, 0, size)
-        memory.mark_written(obj, size)
         slub.machine.clock.advance(size // 16 * ZERO_COST_PER_16_BYTES)
     elif not cache.ctor:
         memory.mark_stale(obj, cache.object_size)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kmemquest.kernel.gfp import GFP_KERNEL
 from kmemquest.kernel.mm import slub_create
 from kmemquest.kernel.mm.slab_geometry import (
     SLAB_ACCOUNT,
@@ -74,6 +75,17 @@ def create_named_caches(slub: SlabAllocator) -> None:
             usersize=row.usersize,
             freeptr_offset=row.freeptr if row.freeptr >= 0 else None,
         )
+
+
+def settle_residents(slub: SlabAllocator) -> None:
+    """Let the kernel hold half of one slab of every ordinary kmalloc cache.
+
+    On a running machine no kmalloc slab is the driver's alone: its neighbours are live objects.
+    """
+    for size in CREATION_ORDER:
+        cache = slub.kmalloc_caches["normal", size]
+        for _ in range(cache.geometry.objects // 2):
+            slub.alloc(cache, GFP_KERNEL)
 
 
 def populate_caches(slub: SlabAllocator, pages: int) -> int:

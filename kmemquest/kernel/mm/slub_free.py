@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kmemquest.kernel.address import ADDRESS_MASK
 from kmemquest.kernel.check.oops import bug
 from kmemquest.kernel.events import ObjectFreed, Report
 from kmemquest.kernel.mm import slab_debug
@@ -46,6 +45,7 @@ def free_objects(
     `noted` objects have been announced as freed before (they come out of the quarantine).
     """
     machine, cache = slub.machine, slab.cache
+    slub.call = call
     machine.clock.advance(FAST_COST)
     if cache.is_debug:
         machine.clock.advance(DEBUG_COST)
@@ -72,7 +72,7 @@ def _link_in_front(
             bug(machine, "mm/slub.c", BUG_LINE, call, kind="double-free")
             return False
         if not write_link(machine.memory, cache, obj, following):
-            machine.fault((obj + cache.offset) & ADDRESS_MASK, 8, write=True)
+            slub.fault(obj + cache.offset, write=True)
             return False
     return True
 
@@ -146,7 +146,7 @@ def deactivate_slab(slub: SlabAllocator, slab: Slab, freelist: int) -> None:
             return
         following = read_link(machine.memory, cache, obj)
         if following is None:
-            machine.fault((obj + cache.offset) & ADDRESS_MASK, 8, write=False)
+            slub.fault(obj + cache.offset, write=False)
             return
         objects.append(obj)
         obj = following

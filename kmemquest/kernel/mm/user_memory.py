@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel import gfp as _gfp
+from kmemquest.kernel.context import Task
 
 if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
     from kmemquest.kernel.mm.zone import Zone
 
-SHMEM_OWNER: Final = 1
-"""The owner word of the root file system's pages; larger words are pids of anonymous pages."""
+SHMEM_OWNER: Final = -1
+"""The owner word of the root file system's pages; a positive one is an anonymous page's pid."""
 ANONYMOUS_GFP: Final = _gfp.GFP_HIGHUSER_MOVABLE | _gfp.COMP | _gfp.ZERO
 ROOTFS_GFP: Final = _gfp.GFP_HIGHUSER | _gfp.COMP
 FAULT_COST: Final = 500
@@ -77,19 +78,29 @@ class UserMemory:
 
     def touch(self, process: Process, count: int) -> int:
         """Let a process write to `count` new pages; stop when it is killed or memory is out."""
-        machine = self._machine
+        context = self._machine.context
+        running = context.task
+        context.task = Task(process.pid, process.comm)
         done = 0
-        for _ in range(count):
-            pfn = machine.pages.alloc_pages(ANONYMOUS_GFP, 0)
-            machine.clock.advance(FAULT_COST)
-            if pfn < 0:
-                break
-            self._own(pfn, process.pid)
-            process.pages[pfn] = None
+        while done < count and self._fault(process):
             done += 1
-            if process.dying:
-                break
+        context.task = running
         return done
+
+    def _fault(self, process: Process) -> bool:
+        """Give a process one anonymous page; False when there is none or it was killed."""
+        machine = self._machine
+        pfn = machine.pages.alloc_pages(ANONYMOUS_GFP, 0)
+        machine.clock.advance(FAULT_COST)
+        if pfn < 0:
+            return False
+        if process.dying:
+            # Killed while it waited for this very page.
+            machine.pages.free_pages(pfn, 0)
+            return False
+        self._own(pfn, process.pid)
+        process.pages[pfn] = None
+        return True
 
     def fill_rootfs(self, count: int) -> int:
         """Unpack `count` pages of the initial RAM disk into the root file system."""

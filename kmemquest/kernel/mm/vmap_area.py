@@ -28,7 +28,7 @@ class VmArea:
     [start, start + size) are bytes of virtual space **including** the guard page at the end;
     `pfns` are the frames that belong to the area (vfree gives them back), `mapped` how many pages
     have a translation. `physical` is what an ioremap shows. `array` is the address of the
-    page-pointer array, `descriptor` and `node_object` those of the two descriptors themselves.
+    page-pointer array, `descriptor` that of the `struct vm_struct` itself.
     """
 
     start: int
@@ -43,7 +43,6 @@ class VmArea:
     vmap_node: int = NO_NODE
     array: int = 0
     descriptor: int = 0
-    node_object: int = 0
 
     @property
     def end(self) -> int:

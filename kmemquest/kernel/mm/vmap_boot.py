@@ -64,9 +64,7 @@ def occupy_at_boot(machine: Machine, vmalloc: VmallocSpace) -> None:
 def _map_irq_stack(machine: Machine, vmalloc: VmallocSpace) -> None:
     """The hard interrupt stack: four pages of per-CPU memory mapped a second time."""
     size = THREAD_SIZE + PAGE_SIZE
-    area = VmArea(
-        VMALLOC_START, size, THREAD_SIZE, VM_MAP, "irq_init_percpu_irqstack+0xf4/0x130"
-    )
+    area = VmArea(VMALLOC_START, size, THREAD_SIZE, VM_MAP, "irq_init_percpu_irqstack+0xf4/0x130")
     first = machine.memblock.boot.percpu_base >> PAGE_SHIFT
     pfns = list(range(first, first + (THREAD_SIZE >> PAGE_SHIFT)))
     vmalloc.tables.map_frames(area.start, pfns, huge=False)

@@ -117,6 +117,10 @@ class VaSpace:
             for start in sorted(node.lazy)
         ]
 
+    def is_lazy(self, address: int) -> bool:
+        """Tell whether an address lies in a range that was freed and not purged since."""
+        return any(0 <= address - r.start < r.pages << PAGE_SHIFT for r in self.lazy_ranges())
+
     def pooled_ranges(self) -> list[tuple[int, int]]:
         """Ranges that wait in pools as [start, end) pairs in address order."""
         return sorted(

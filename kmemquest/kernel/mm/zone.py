@@ -90,6 +90,7 @@ class Zone:
         "grouping_disabled",
         "idle_diffs",
         "index",
+        "largest",
         "managed",
         "name",
         "node",
@@ -131,6 +132,8 @@ class Zone:
             [FreeList(order) for order in range(NR_PAGE_ORDERS)] for _ in range(MIGRATE_TYPES)
         ]
         """free_lists[migratetype][order]."""
+        self.largest = self.free_lists[MOVABLE][MAX_PAGE_ORDER]
+        """The list of whole order-10 Movable blocks: while it has one, every order has."""
         self.free = 0
         """The global NR_FREE_PAGES counter, which watermark checks read."""
         self.diff = 0

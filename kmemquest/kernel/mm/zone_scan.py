@@ -20,7 +20,7 @@ from kmemquest.kernel.mm.alloc_flags import (
 from kmemquest.kernel.mm.buddy import rmqueue_smallest
 from kmemquest.kernel.mm.fallback import rmqueue_with_fallback
 from kmemquest.kernel.mm.highatomic import reserve_pageblock
-from kmemquest.kernel.mm.pcp import rmqueue_pcplist
+from kmemquest.kernel.mm.pcp import rmqueue_pcplist, take_from_pcp
 from kmemquest.kernel.mm.zone import (
     HIGHATOMIC,
     NO_PAGE,
@@ -100,7 +100,7 @@ def rmqueue(
     if order <= PAGE_ALLOC_COSTLY_ORDER or order == PAGEBLOCK_ORDER:
         pfn = rmqueue_pcplist(zone, order, migratetype, alloc_flags)
         while pfn >= 0 and pages.frames.suspects and pages.leaks(pfn, order):
-            pfn = rmqueue_pcplist(zone, order, migratetype, alloc_flags)
+            pfn = take_from_pcp(zone, zone.pageset, order, migratetype, alloc_flags)
         pages.from_pcp = True
         pages.clock.now += PCP_COST
     if pfn < 0:

@@ -36,7 +36,11 @@ def print_firmware_map(machine: Machine) -> None:
     for entry in layout.firmware_map(machine.spec):
         kind = "usable" if entry.usable else "reserved"
         _say(machine, f"BIOS-e820: {_mem(entry.start, entry.end)} {kind}")
-    _say(machine, f"last_pfn = {machine.memory.max_pfn:#x} max_arch_pfn = 0x400000000")
+    last = machine.memory.max_pfn
+    _say(machine, f"last_pfn = {last:#x} max_arch_pfn = 0x400000000")
+    if last > layout.FOUR_GIB >> PAGE_SHIFT:
+        low = max(end for _, end in layout.usable_ranges(machine.spec) if end <= layout.FOUR_GIB)
+        _say(machine, f"last_pfn = {low >> PAGE_SHIFT:#x} max_arch_pfn = 0x400000000")
 
 
 def print_memblock_dump(machine: Machine) -> None:

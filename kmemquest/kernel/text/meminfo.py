@@ -65,7 +65,7 @@ def meminfo(machine: Machine) -> str:
         _row("NFS_Unstable", 0),
         _row("Bounce", 0),
         _row("WritebackTmp", 0),
-        _row("CommitLimit", managed * KIB_PER_PAGE // 2),
+        _row("CommitLimit", managed // 2 * KIB_PER_PAGE),
         _row("Committed_AS", (committed + counters.shmem) * KIB_PER_PAGE),
         _row("VmallocTotal", VMALLOC_TOTAL_KIB),
         _row("VmallocUsed", machine.vmalloc.pages_in_use * KIB_PER_PAGE),
@@ -97,7 +97,9 @@ def _direct_map(machine: Machine) -> list[str]:
     ranges = layout.usable_ranges(machine.spec)
     # The holes below 1 MiB are mapped with the rest.
     starts = [0 if start <= layout.ISA_END else start for start, _ in ranges]
-    total = sum({start: end - start for start, (_, end) in zip(starts, ranges, strict=True)}.values())
+    total = sum(
+        {start: end - start for start, (_, end) in zip(starts, ranges, strict=True)}.values()
+    )
     total >>= 10
     small = min(SMALL_PAGES_KIB, total)
     large = (total - small) // 2048 * 2048

@@ -113,5 +113,3 @@ def _unreclaimable_slabs(machine: Machine) -> list[str]:
         used_kib = (total - free) * cache.size // 1024
         lines.append(f"{cache.name:<17} {used_kib:10d}KB {total * cache.size // 1024:10d}KB")
     return lines
-
-

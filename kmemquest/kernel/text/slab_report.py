@@ -37,8 +37,8 @@ def header(machine: Machine, cache: KmemCache, reason: str) -> list[str]:
 
 
 def pointer(slub: SlabAllocator, address: int) -> str:
-    """Render `0x%p`: unhashed on a machine booted with slab_debug, hashed otherwise."""
-    if slub.debug.enabled:
+    """Render `0x%p`: hashed, but not NULL and not on a machine booted with slab_debug."""
+    if slub.debug.enabled or not address:
         return f"0x{address:016x}"
     return f"0x{hashed_pointer(slub.machine, address)}"
 

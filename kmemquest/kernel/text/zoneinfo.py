@@ -10,7 +10,7 @@ from kmemquest.kernel.text.memory_counters import MemoryCounters, named_zones, n
 if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
 
-NODE_STATS: Final = (
+_NODE_STATS: Final = (
     "nr_inactive_anon nr_active_anon nr_inactive_file nr_active_file nr_unevictable "
     "nr_slab_reclaimable nr_slab_unreclaimable nr_isolated_anon nr_isolated_file workingset_nodes "
     "workingset_refault_anon workingset_refault_file workingset_activate_anon "
@@ -22,15 +22,16 @@ NODE_STATS: Final = (
     "nr_foll_pin_released nr_kernel_stack nr_page_table_pages nr_sec_page_table_pages "
     "nr_iommu_pages nr_swapcached pgpromote_success pgpromote_candidate pgdemote_kswapd "
     "pgdemote_direct pgdemote_khugepaged"
-).split()
-ZONE_STATS: Final = (
+)
+NODE_STATS: Final = tuple(_NODE_STATS.split())
+_ZONE_STATS: Final = (
     "nr_free_pages nr_zone_inactive_anon nr_zone_active_anon nr_zone_inactive_file "
     "nr_zone_active_file nr_zone_unevictable nr_zone_write_pending nr_mlock nr_bounce nr_zspages "
     "nr_free_cma nr_unaccepted"
-).split()
-NUMA_STATS: Final = (
-    "numa_hit numa_miss numa_foreign numa_interleave numa_local numa_other"
-).split()
+)
+ZONE_STATS: Final = tuple(_ZONE_STATS.split())
+_NUMA_STATS: Final = "numa_hit numa_miss numa_foreign numa_interleave numa_local numa_other"
+NUMA_STATS: Final = tuple(_NUMA_STATS.split())
 EMPTY_MOVABLE_MARK: Final = 32
 """The marks of an empty Movable zone (`__setup_per_zone_wmarks` clamps to it)."""
 
