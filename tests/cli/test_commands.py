@@ -113,12 +113,12 @@ def test_bad_input_is_told_in_a_sentence_with_status_2(
 
 
 def test_play_headless_prints_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
-    good = ["--answer", "alloc=atomic", "--answer", "free=kfree"]
+    good = ["--answer", "alloc=atomic"]
     assert main(["play", "rx-ring-refill", "--headless", "--json", *good]) == 0
     verdict = json.loads(capsys.readouterr().out)
     assert set(verdict) >= {"level", "passed", "stars", "goals", "reports", "log"}
     assert verdict["passed"] is True
-    bad = ["--answer", "alloc=kernel", "--answer", "free=kfree"]
+    bad = ["--answer", "alloc=kernel"]
     assert main(["play", "rx-ring-refill", "--headless", "--json", *bad]) == 1
     verdict = json.loads(capsys.readouterr().out)
     assert verdict["passed"] is False
@@ -128,7 +128,7 @@ def test_play_headless_prints_the_verdict(capsys: pytest.CaptureFixture[str]) ->
 def test_a_level_is_played_line_by_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["2", "1", "hardirq", "", "event", "lists", "slabs", "why", "log", "back 3", "verdict"]
+    words = ["2", "hardirq", "", "event", "lists", "slabs", "why", "log", "back 3", "verdict"]
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(words) + "\n"))
     assert main(["play", "rx-ring-refill", "--plain", "--language", "en"]) == 0
     said = capsys.readouterr().out

@@ -15,6 +15,7 @@ from kmemquest.kernel.address import (
     is_direct_map_address,
     is_vmalloc_address,
     pfn_to_virt,
+    virt_to_pfn,
 )
 from kmemquest.kernel.context import Frame
 from kmemquest.kernel.events import Report
@@ -64,6 +65,8 @@ class Kasan:
         """Virtual page number -> shadow of that page."""
         self._records: dict[int, dict[int, _ObjectRecord]] = {}
         """Virtual page number -> objects that begin there."""
+        self._known_good: set[int] = set()
+        """Pages without shadow that were looked at and are in use."""
         self.reported = False
         """Only the first report of a boot is printed, as without kasan_multi_shot."""
 
@@ -78,6 +81,8 @@ class Kasan:
 
     def pages_freed(self, pfn: int, order: int) -> None:
         """Frames came back: any access is a use after free."""
+        first = pfn_to_virt(pfn) >> PAGE_SHIFT
+        self._known_good.difference_update(range(first, first + (1 << order)))
         self._set(pfn_to_virt(pfn), PAGE_SIZE << order, PAGE_FREE)
 
     def slab_created(self, address: int, size: int) -> None:
@@ -178,9 +183,10 @@ class Kasan:
     def _first_bad(self, address: int, size: int) -> int | None:
         end = address + size
         while address < end:
-            shadow = self._shadow.get(address >> PAGE_SHIFT)
+            page = address >> PAGE_SHIFT
+            shadow = self._shadow.get(page) or self._shadow_of_untouched(page)
             if shadow is None:
-                address = ((address >> PAGE_SHIFT) + 1) << PAGE_SHIFT
+                address = (page + 1) << PAGE_SHIFT
                 continue
             value = shadow[(address & (PAGE_SIZE - 1)) // GRANULE]
             granule = address & ~(GRANULE - 1)
@@ -188,6 +194,19 @@ class Kasan:
             if value and (value >= GRANULE or stop - granule > value):
                 return max(address, granule + value) if value < GRANULE else address
             address = stop
+        return None
+
+    def _shadow_of_untouched(self, page: int) -> bytearray | None:
+        """Poison a page of the direct map that boot left free, once it is looked at."""
+        if page in self._known_good or self._machine.phase == "memblock":
+            return None
+        address = page << PAGE_SHIFT
+        pfn = virt_to_pfn(address)
+        pages = self._machine.pages
+        if is_direct_map_address(address) and (pages.free_block_at(pfn) or pages.on_pcp(pfn)):
+            self._set(address, PAGE_SIZE, PAGE_FREE)
+            return self._shadow[page]
+        self._known_good.add(page)
         return None
 
     # --- reports ----------------------------------------------------------------------------

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kmemquest.kernel.address import PAGE_SIZE, is_user_address
+from kmemquest.kernel.address import PAGE_SIZE, VMALLOC_START, is_user_address
 from kmemquest.kernel.events import Report
 from kmemquest.kernel.log import KERN_ALERT, KERN_EMERG, KERN_WARNING
+from kmemquest.kernel.text.build import build_of, located
 from kmemquest.kernel.text.dump_stack import (
     call_trace,
     dump_stack,
@@ -18,6 +19,7 @@ from kmemquest.kernel.text.dump_stack import (
     stack_header,
     symbol,
 )
+from kmemquest.kernel.text.registers import kernel_registers
 
 if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
@@ -26,6 +28,11 @@ CUT_HERE: Final = "------------[ cut here ]------------"
 END_TRACE: Final = "---[ end trace 0000000000000000 ]---"
 CANONICAL_LOW_END: Final = 1 << 47
 CANONICAL_HIGH_START: Final = (1 << 64) - (1 << 47)
+SHADOW_OFFSET: Final = 0xDFFF_FC00_0000_0000
+"""Inline KASAN looks for the shadow of address a at this plus a/8 (`KASAN_SHADOW_OFFSET`)."""
+PAGE_FAULTS: Final = ("null-dereference", "page-fault", "user-pointer-dereference")
+TABLE: Final = 0x067
+"""Bits of a page table entry that points to the next table: present, writable, user, used."""
 
 
 def warn(
@@ -37,18 +44,25 @@ def warn(
     *,
     kind: str = "warning",
     after: tuple[str, ...] = (),
+    inner: tuple[str, ...] = (),
+    operands: tuple[int, ...] = (),
 ) -> None:
-    """Print a WARNING block; execution goes on. `after` are lines that follow the block."""
+    """Print a WARNING block; execution goes on. `after` are lines that follow the block.
+
+    `inner` are the kernel functions between the driver and `function`, innermost first;
+    `operands` are the first arguments of `function`, shown in their registers.
+    """
     context = machine.context
-    head = f"WARNING: CPU: 0 PID: {context.task.pid} at {file}:{line} {function}"
+    line, where = located(build_of(machine), file, line, function)
+    head = f"WARNING: CPU: 0 PID: {context.task.pid} at {file}:{line} {where}"
     lines = [
         CUT_HERE,
         *([message] if message else []),
         head,
         modules_line(machine),
         *stack_header(machine),
-        f"RIP: 0010:{function}",
-        *call_trace(machine, (function,)),
+        *kernel_registers(machine, where, operands),
+        *call_trace(machine, inner, skip_site=_is_site(machine, where)),
         END_TRACE,
         *after,
     ]
@@ -69,24 +83,39 @@ def warn_once(
     *,
     kind: str = "warning",
     after: tuple[str, ...] = (),
+    inner: tuple[str, ...] = (),
+    operands: tuple[int, ...] = (),
 ) -> bool:
     """Print a WARNING block the first time `key` is met; tell whether it was printed."""
     if not machine.checks.once(key):
         return False
-    warn(machine, file, line, function, message, kind=kind, after=after)
+    warn(
+        machine,
+        file,
+        line,
+        function,
+        message,
+        kind=kind,
+        after=after,
+        inner=inner,
+        operands=operands,
+    )
     return True
 
 
 def bug(machine: Machine, file: str, line: int, function: str, *, kind: str = "kernel-bug") -> None:
     """BUG(): an invalid-opcode oops that ends the task, or the machine in interrupt context."""
+    line, where = located(build_of(machine), file, line, function)
     headline = f"kernel BUG at {file}:{line}!"
-    _oops(machine, kind, headline, [CUT_HERE, headline], "invalid opcode: 0000", function)
+    head = [CUT_HERE, headline, _oops_line(machine, "invalid opcode: 0000")]
+    _oops(machine, kind, headline, head, where, detail=function)
 
 
-def divide_error_oops(machine: Machine, function: str) -> None:
+def divide_error_oops(machine: Machine, function: str, inner: tuple[str, ...] = ()) -> None:
     """Oops of a division by zero (`kmem_cache_create` with size 0 ends so)."""
-    headline = f"Oops: divide error: 0000 [#{machine.checks.oops_count + 1}] PREEMPT SMP NOPTI"
-    _oops(machine, "divide-error", headline, [headline], "", function)
+    headline = _oops_line(machine, "divide error: 0000")
+    where = _faulting(machine, function)
+    _oops(machine, "divide-error", headline, [headline], where, inner=inner, detail=function)
 
 
 def page_fault_oops(
@@ -105,26 +134,91 @@ def page_fault_oops(
     else:
         headline = f"BUG: unable to handle page fault for address: {address:016x}"
         kind = "user-pointer-dereference" if is_user_address(address) else "page-fault"
+    if machine.checks.config.kasan and is_user_address(address):
+        _shadow_fault(machine, address, size, kind, function)
+        return
     access = "write" if write else "read"
     code = 0x0002 if write else 0x0000
-    lines = [
+    head = [
         headline,
         f"#PF: supervisor {access} access in kernel mode",
         f"#PF: error_code({code:#06x}) - not-present page",
-        "PGD 0 P4D 0 ",
+        _page_table_walk(machine, address),
+        _oops_line(machine, f"Oops: {code:04x}"),
     ]
     detail = f"{access} of {size} bytes"
-    trap = f"Oops: {code:04x}"
-    _oops(machine, kind, headline, lines, trap, function, address=address, detail=detail)
+    where = _faulting(machine, function)
+    _oops(machine, kind, headline, head, where, address=address, detail=detail)
 
 
 def general_protection_oops(machine: Machine, address: int, function: str = "") -> None:
     """Oops of an access through a non-canonical address (a poisoned pointer, mostly)."""
-    headline = (
-        "Oops: general protection fault, probably for non-canonical address "
-        f"{address:#x}: 0000 [#{machine.checks.oops_count + 1}] PREEMPT SMP NOPTI"
-    )
-    _oops(machine, "general-protection-fault", headline, [headline], "", function, address=address)
+    headline = _protection_line(machine, address)
+    where = _faulting(machine, function)
+    kind = "general-protection-fault"
+    _oops(machine, kind, headline, [headline], where, address=address, detail=function)
+
+
+def _shadow_fault(machine: Machine, address: int, size: int, kind: str, function: str) -> None:
+    """An address without shadow: the check itself faults (`mm/kasan/report.c:kasan_non_canonical_hook`)."""
+    headline = _protection_line(machine, SHADOW_OFFSET + (address >> 3))
+    first = address & ~7
+    words = "null-ptr-deref" if address < PAGE_SIZE else "probably user-memory-access"
+    head = [headline, f"KASAN: {words} in range [{first:#018x}-{first + 7:#018x}]"]
+    where = _faulting(machine, function)
+    detail = f"access of {size} bytes"
+    # The address reported stays the one that the driver used, not its shadow's.
+    _oops(machine, kind, headline, head, where, address=address, detail=detail, by_check=True)
+
+
+def _protection_line(machine: Machine, address: int) -> str:
+    words = f"general protection fault, probably for non-canonical address {address:#x}"
+    return _oops_line(machine, f"{words}: 0000")
+
+
+def _oops_line(machine: Machine, trap: str) -> str:
+    """Render `Oops: {trap} [#n] PREEMPT SMP …` with the build's options (`__die_header`)."""
+    kasan = "KASAN " if machine.checks.config.kasan else ""
+    pti = "PTI" if machine.spec.option("pti") == "on" else "NOPTI"
+    return f"Oops: {trap} [#{machine.checks.oops_count + 1}] PREEMPT SMP {kasan}{pti}"
+
+
+def _page_table_walk(machine: Machine, address: int) -> str:
+    """Render the page table entries of an unmapped address, down to the first missing level.
+
+    `arch/x86/mm/fault.c:dump_pagetable`. A task's tables reach its program in the first GiB; the
+    kernel's reach all of vmalloc's window at the upper levels. Entry values are simulated.
+    """
+    if is_user_address(address):
+        user = machine.context.task.pid > 1 and not machine.context.task.kthread
+        depth = (3 if address < 1 << 30 else 2 if address < 1 << 39 else 0) if user else 0
+        first = 0x4001000 + machine.context.task.pid * 0x2000
+    else:
+        inside = VMALLOC_START <= address < VMALLOC_START + (1 << 45)
+        depth = (4 if address < VMALLOC_START + (1 << 30) else 2) if inside else 0
+        first = 0x1820000
+    words = []
+    for level, name in enumerate(("PGD", "P4D", "PUD", "PMD", "PTE")):
+        if level >= max(depth, 1) or not depth:
+            break
+        # Four levels only: the P4D is the PGD over again.
+        words.append(f"{name} {first + 0x1000 * max(level - 1, 0) + TABLE:x}")
+    missing = ("PGD", "P4D", "PUD", "PMD", "PTE")[depth]
+    tail = ["PGD 0", "P4D 0"] if not depth else [f"{missing} 0"]
+    return " ".join([*words, *tail]) + ("" if depth == 4 else " ")
+
+
+def _faulting(machine: Machine, function: str) -> str:
+    """Return the symbol of the faulting code: a kernel function, or the driver's statement."""
+    if function:
+        return located(build_of(machine), "", 0, function)[1]
+    site = machine.context.site
+    return symbol(machine, site) if site is not None else "0x0"
+
+
+def _is_site(machine: Machine, where: str) -> bool:
+    site = machine.context.site
+    return site is not None and where.startswith(f"{site.function}+")
 
 
 def panic(machine: Machine, message: str, *, kind: str = "panic") -> None:
@@ -133,6 +227,7 @@ def panic(machine: Machine, message: str, *, kind: str = "panic") -> None:
     lines = [
         headline,
         *dump_stack(machine, ("dump_stack_lvl", "panic")),
+        "Kernel Offset: disabled",
         f"---[ end Kernel panic - not syncing: {message} ]---",
     ]
     machine.report(
@@ -149,45 +244,62 @@ def _oops(
     kind: str,
     headline: str,
     head: list[str],
-    trap: str,
-    function: str,
+    where: str,
     *,
+    inner: tuple[str, ...] = (),
     address: int = 0,
     detail: str = "",
+    by_check: bool = False,
 ) -> None:
+    """Print an Oops and end the task; `by_check` when a KASAN check faulted, not the access."""
     checks, context = machine.checks, machine.context
+    fault = address if kind in PAGE_FAULTS and not by_check else None
+    operands = (address,) if address else ()
+    registers = kernel_registers(machine, where, operands, fault)
+    lines = [
+        *head,
+        *stack_header(machine),
+        *registers,
+        *call_trace(machine, inner, skip_site=_is_site(machine, where)),
+        modules_line(machine),
+        *([f"CR2: {address:016x}"] if fault is not None else []),
+        END_TRACE,
+        *registers,
+    ]
     checks.oops_count += 1
-    frame = context.site
-    where = function or (symbol(machine, frame) if frame is not None else "0x0")
-    lines = list(head)
-    if trap:
-        lines.append(f"Oops: {trap} [#{checks.oops_count}] PREEMPT SMP NOPTI")
-    lines += stack_header(machine)
-    lines.append(f"RIP: 0010:{where}")
-    lines += call_trace(machine, (function,) if function else ())
-    lines.append(modules_line(machine))
-    if kind in ("null-dereference", "page-fault", "user-pointer-dereference"):
-        lines.append(f"CR2: {address:016x}")
-    lines.append(END_TRACE)
     machine.kill_task()
     deadly = context.in_interrupt
     if deadly:
         message = "Fatal exception in interrupt"
         lines += [
             f"Kernel panic - not syncing: {message}",
+            "Kernel Offset: disabled",
             f"---[ end Kernel panic - not syncing: {message} ]---",
         ]
-    elif context.irqs_disabled:
-        lines.append(f"note: {context.task.comm}[{context.task.pid}] exited with irqs disabled")
-    severity = "panic" if deadly else "oops"
+    else:
+        lines += _last_notes(machine, fault)
     report = Report(
         kind,
-        severity,
+        "panic" if deadly else "oops",
         headline,
         tuple(lines),
         address=address,
-        site=frame,
-        detail=detail or function,
+        site=context.site,
+        detail=detail or where,
     )
     machine.report(report, KERN_ALERT)
     checks.taint.add("D")
+
+
+def _last_notes(machine: Machine, fault: int | None) -> list[str]:
+    """Render what the dying task leaves behind (`kernel/exit.c:make_task_dead`).
+
+    A page fault dies with interrupts off, but for a user address on a CPU without SMAP.
+    """
+    context = machine.context
+    name = f"note: {context.task.comm}[{context.task.pid}] exited with"
+    faulted = fault is not None and (not is_user_address(fault) or build_of(machine).smap)
+    notes = [f"{name} irqs disabled"] if faulted or context.irqs_disabled else []
+    if context.preempt_count:
+        notes.append(f"{name} preempt_count {context.preempt_count}")
+    return notes

@@ -7,15 +7,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kmemquest.kernel.text.build import OWN, build_of, symbol_of
+from kmemquest.kernel.text.entry_frames import entry_lines
+
 if TYPE_CHECKING:
-    from kmemquest.kernel.context import Context, Frame
+    from kmemquest.kernel.context import Frame
     from kmemquest.kernel.machine import Machine
 
-RELEASE: Final = "6.12.107"
-BUILD: Final = "#1"
-HARDWARE: Final = "QEMU Standard PC (i440FX + PIIX, 1996), BIOS 1.16.2-1 04/01/2014"
+RELEASE: Final = OWN.release
+BUILD: Final = OWN.version
 
 TAINT_ORDER: Final = "PFSRMBUDAWCIOELKXTN"
+TAINT_WORDS: Final = {
+    "P": "PROPRIETARY_MODULE",
+    "F": "FORCED_MODULE",
+    "S": "CPU_OUT_OF_SPEC",
+    "R": "FORCED_RMMOD",
+    "M": "MACHINE_CHECK",
+    "B": "BAD_PAGE",
+    "U": "USER",
+    "D": "DIE",
+    "A": "OVERRIDDEN_ACPI_TABLE",
+    "W": "WARN",
+    "C": "CRAP",
+    "I": "FIRMWARE_WORKAROUND",
+    "O": "OOT_MODULE",
+    "E": "UNSIGNED_MODULE",
+    "L": "SOFTLOCKUP",
+    "K": "LIVEPATCH",
+    "X": "AUX",
+    "T": "RANDSTRUCT",
+    "N": "TEST",
+}
 BYTES_PER_LINE: Final = 16
 """A simulated function's text: every source line of it counts as this many bytes."""
 
@@ -41,40 +64,37 @@ def symbol(machine: Machine, frame: Frame) -> str:
     return f"{frame.function}+{offset:#x}/{length:#x}{module}"
 
 
-def call_trace(machine: Machine, inner: tuple[str, ...] = ()) -> list[str]:
-    """Render the `Call Trace:` part: kernel functions first, then the driver's frames.
+def call_trace(
+    machine: Machine, inner: tuple[str, ...] = (), *, skip_site: bool = False
+) -> list[str]:
+    """Render the `Call Trace:` part: kernel functions, the driver's frames, how it was entered.
 
     `inner` are the kernel's own functions between the driver and the report, innermost first.
+    With `skip_site` the innermost driver frame is left out: it stands in the RIP line already.
     """
     context = machine.context
-    lines = ["Call Trace:"]
-    tag = _stack_name(context)
-    lines.append(f" <{tag}>")
-    lines += [f" {name}" for name in inner]
-    lines += [f" {symbol(machine, frame)}" for frame in reversed(context.stack)]
-    lines.append(f" </{tag}>")
-    return lines
+    build = build_of(machine)
+    frames = context.stack[:-1] if skip_site else context.stack
+    return [
+        "Call Trace:",
+        " <IRQ>" if context.in_interrupt else " <TASK>",
+        *(f" {symbol_of(build, name)}" for name in inner),
+        *(f" {symbol(machine, frame)}" for frame in reversed(frames)),
+        *entry_lines(machine),
+    ]
 
 
 def stack_header(machine: Machine) -> list[str]:
     """Render the CPU line, the taint legend and the hardware line."""
-    task = machine.context.task
-    taint = format_taint(machine.checks.taint)
-    lines = [f"CPU: 0 UID: 0 PID: {task.pid} Comm: {task.comm} {taint} {RELEASE} {BUILD}"]
-    legend = [
-        text
-        for flag, text in (
-            ("B", "[B]=BAD_PAGE"),
-            ("D", "[D]=DIE"),
-            ("W", "[W]=WARN"),
-            ("O", "[O]=OOT_MODULE"),
-        )
-        if flag in machine.checks.taint
+    task, build = machine.context.task, build_of(machine)
+    taint = machine.checks.taint
+    lines = [
+        f"CPU: 0 UID: 0 PID: {task.pid} Comm: {task.comm} {format_taint(taint)} {build.identity}"
     ]
+    legend = [f"[{flag}]={word}" for flag, word in TAINT_WORDS.items() if flag in taint]
     if legend:
         lines.append("Tainted: " + ", ".join(legend))
-    lines.append(f"Hardware name: {HARDWARE}")
-    return lines
+    return [*lines, f"Hardware name: {build.hardware}"]
 
 
 def dump_stack(machine: Machine, inner: tuple[str, ...] = ()) -> list[str]:
@@ -83,10 +103,12 @@ def dump_stack(machine: Machine, inner: tuple[str, ...] = ()) -> list[str]:
 
 
 def modules_line(machine: Machine) -> str:
-    """Render `Modules linked in: name(O)`."""
-    names = " ".join(f"{name}(O)" for name in machine.checks.modules)
-    return f"Modules linked in: {names}".rstrip()
-
-
-def _stack_name(context: Context) -> str:
-    return "IRQ" if context.in_interrupt else "TASK"
+    """Render `Modules linked in: name(O)`; `+` marks one being loaded, `-` one being unloaded."""
+    flags = build_of(machine).module_flags
+    context = machine.context
+    running = context.stack[0].module if context.stack else ""
+    mark = {"insmod": "+", "rmmod": "-"}.get(context.task.comm, "")
+    words = (
+        f"{name}({flags}{mark if name == running else ''})" for name in machine.checks.modules
+    )
+    return f"Modules linked in: {' '.join(words)}".rstrip()

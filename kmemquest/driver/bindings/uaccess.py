@@ -1,0 +1,137 @@
+"""`<linux/uaccess.h>`: bytes across the border to user space."""
+
+# ruff: noqa: ARG001 - a binding has the parameters of the C function, needed or not
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kmemquest.driver.binding import binds
+from kmemquest.driver.bindings.string import spend
+from kmemquest.kernel.address import PAGE_SIZE, TASK_SIZE
+from kmemquest.kernel.events import CopiedFromUser, CopiedToUser
+
+if TYPE_CHECKING:
+    from kmemquest.driver.engine import Engine
+
+EFAULT: Final = 14
+MIGHT_FAULT: Final = ("include/linux/uaccess.h", 177)
+
+
+@binds("access_ok")
+def access_ok(engine: Engine, address: int, size: int) -> int:
+    return size <= TASK_SIZE and address <= TASK_SIZE - size
+
+
+def reachable(engine: Engine, address: int, size: int) -> int:
+    """Return how many of `size` user bytes from `address` on are mapped."""
+    if not access_ok(engine, address, size):
+        return 0
+    done = 0
+    while done < size and engine.machine.memory.translate(address + done) is not None:
+        done += PAGE_SIZE - (address + done) % PAGE_SIZE
+    return min(done, size)
+
+
+@binds("copy_to_user")
+def copy_to_user(engine: Engine, to: int, source: int, size: int) -> int:
+    """Return how many bytes could not be copied."""
+    machine = engine.machine
+    machine.checks.might_sleep("copy_to_user", None, *MIGHT_FAULT)
+    if not size or _usercopy_refused(engine, source, size, to_user=True):
+        return size
+    count = reachable(engine, to, size)
+    stale, revealed = machine.memory.count_stale(source, count)
+    data = machine.memory.load_bytes(source, size)
+    if data is None:
+        return size
+    machine.memory.poke(to, data[:count])
+    spend(engine, count)
+    if machine.events.active:
+        machine.events.emit(CopiedToUser(to, source, count, stale, revealed, machine.site))
+    return size - count
+
+
+@binds("copy_from_user")
+def copy_from_user(engine: Engine, to: int, source: int, size: int) -> int:
+    """Return how many bytes could not be copied; those are zeroed in the kernel's buffer."""
+    return bring_in(engine, to, source, size)
+
+
+def bring_in(engine: Engine, to: int, source: int, size: int) -> int:
+    """Copy user bytes into the kernel (`copy_from_user`)."""
+    machine = engine.machine
+    machine.checks.might_sleep("copy_from_user", None, *MIGHT_FAULT)
+    if not size or _usercopy_refused(engine, to, size, to_user=False):
+        return size
+    count = reachable(engine, source, size)
+    data = machine.memory.peek(source, count) + bytes(size - count)
+    if not machine.memory.store_bytes(to, data):
+        return size
+    spend(engine, count)
+    if machine.events.active:
+        machine.events.emit(CopiedFromUser(to, source, count, machine.site))
+    return size - count
+
+
+def _usercopy_refused(engine: Engine, address: int, size: int, *, to_user: bool) -> bool:
+    """Hardened usercopy: a copy that leaves its slab object is a BUG (`mm/usercopy.c`)."""
+    from kmemquest.kernel.check.oops import bug
+
+    machine = engine.machine
+    slab = machine.slub.slab_of(address) if machine.slab_is_available else None
+    if slab is None:
+        return False
+    index = slab.index_of(address)
+    cache = slab.cache
+    offset = address - slab.slot(index) if index >= 0 else -1
+    allowed = cache.object_size if cache.is_kmalloc or not cache.usersize else cache.usersize
+    start = 0 if cache.is_kmalloc else cache.useroffset
+    if not cache.is_kmalloc and not cache.usersize:
+        allowed = 0
+    if offset >= start and offset + size <= start + allowed:
+        return False
+    action = "exposure" if to_user else "overwrite"
+    way = "from" if to_user else "to"
+    machine.log.print(
+        f"usercopy: Kernel memory {action} attempt detected {way} SLUB object "
+        f"'{cache.name}' (offset {offset}, size {size})!",
+        0,
+    )
+    bug(machine, "mm/usercopy.c", 102, "usercopy_abort", kind="usercopy")
+    return True
+
+
+@binds("clear_user")
+def clear_user(engine: Engine, to: int, size: int) -> int:
+    machine = engine.machine
+    machine.checks.might_sleep("clear_user", None, *MIGHT_FAULT)
+    count = reachable(engine, to, size)
+    machine.memory.poke(to, bytes(count))
+    spend(engine, count)
+    return size - count
+
+
+@binds("strncpy_from_user")
+def strncpy_from_user(engine: Engine, to: int, source: int, limit: int) -> int:
+    machine = engine.machine
+    machine.checks.might_sleep("strncpy_from_user", None, *MIGHT_FAULT)
+    if limit <= 0:
+        return 0
+    count = reachable(engine, source, limit)
+    text = machine.memory.peek(source, count)
+    end = text.find(b"\0")
+    if end < 0 and count < limit:
+        return -EFAULT
+    data = text[: end + 1] if end >= 0 else text
+    machine.memory.store_bytes(to, data)
+    return end if end >= 0 else count
+
+
+@binds("strnlen_user")
+def strnlen_user(engine: Engine, text: int, limit: int) -> int:
+    count = reachable(engine, text, limit)
+    end = engine.machine.memory.peek(text, count).find(b"\0")
+    if end >= 0:
+        return end + 1
+    return limit + 1 if count == limit else 0

@@ -1,0 +1,264 @@
+"""The builtins that kernel headers lean on."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from kmemquest.driver.c_types import (
+    BOOL,
+    CHAR_POINTER,
+    INT,
+    LONG,
+    ULONG,
+    VOID,
+    VOID_POINTER,
+    ArrayType,
+    IntType,
+    PointerType,
+    RecordType,
+    compatible,
+    decayed,
+    is_scalar,
+    quoted,
+    without_const,
+)
+from kmemquest.driver.check_assign import Assigning
+from kmemquest.driver.parse import ast
+from kmemquest.driver.values import Value, constant, wrap_code
+
+_BITS: Final = {
+    "ffs": ("bit_ffs", INT), "ffsl": ("bit_ffs", LONG), "ffsll": ("bit_ffs", LONG),
+    "clz": ("bit_clz32", IntType("unsigned int", 4, signed=False, rank=3)),
+    "clzl": ("bit_clz64", ULONG), "clzll": ("bit_clz64", ULONG),
+    "ctz": ("bit_ctz", IntType("unsigned int", 4, signed=False, rank=3)),
+    "ctzl": ("bit_ctz", ULONG), "ctzll": ("bit_ctz", ULONG),
+    "popcount": ("bit_count", IntType("unsigned int", 4, signed=False, rank=3)),
+    "popcountl": ("bit_count", ULONG), "popcountll": ("bit_count", ULONG),
+    "abs": ("abs", INT), "labs": ("abs", LONG),
+}  # fmt: skip
+_FUNCTIONS: Final = frozenset(
+    {"memcpy", "memset", "memmove", "memcmp", "strlen", "strcmp", "strncmp", "strchr"}
+)
+
+
+class Builtins(Assigning):
+    """Compiles calls of `__builtin_…` and our own `__kmq_…`."""
+
+    def builtin(self, name: str, node: Any) -> Value | None:
+        """Compile a builtin call; None when the name is no builtin."""
+        arguments = node.args.exprs if node.args is not None else []
+        if name.startswith("__builtin_"):
+            short = name.removeprefix("__builtin_")
+            method = getattr(self, f"_builtin_{short}", None)
+            if method is not None:
+                result: Value = method(arguments, node)
+                return result
+            if short in _BITS:
+                return self._bits(short, arguments)
+            if short in ("bswap16", "bswap32", "bswap64"):
+                return self._swap(int(short[5:]), arguments)
+            if short in _FUNCTIONS and self.lookup(short) is not None:
+                renamed = ast.FuncCall(ast.ID(short, node.name.coord), node.args, node.coord)
+                return self.value(renamed)
+            self.fail(node, f"‘{name}’ is not simulated", "use the kernel's own function for it")
+        if name == "__kmq_type_text":
+            ctype = (
+                self.read_type(arguments[0])
+                if isinstance(arguments[0], ast.Typename)
+                else self.type_of(arguments[0])
+            )
+            return self.text(ctype.spelled())
+        if name == "__kmq_line":
+            return constant(self.here.line, INT)
+        if name == "__sync_synchronize":
+            return Value(VOID, "0")
+        return None
+
+    def text(self, words: str) -> Value:
+        """Return a string literal."""
+        data = words.encode()
+        label = self.draft.string(data)
+        return Value(CHAR_POINTER, f"A[{label!r}]", const=0, symbol=label, literal=data)
+
+    def _builtin_constant_p(self, arguments: list[Any], node: Any) -> Value:
+        del node
+        saved = self.capture()
+        self.silent += 1
+        try:
+            value = self.value(arguments[0])
+        finally:
+            self.silent -= 1
+            lines = self.release(saved)
+        known = not lines and (value.known is not None or value.literal is not None)
+        return constant(int(known), INT)
+
+    def _builtin_expect(self, arguments: list[Any], node: Any) -> Value:
+        del node
+        value = self.value(arguments[0])
+        if not isinstance(value.type, IntType):
+            return self.convert(value, LONG) if value.test == "" else value
+        converted = self.convert(value, LONG)
+        converted.test = value.condition
+        return converted
+
+    def _builtin_choose_expr(self, arguments: list[Any], node: Any) -> Value:
+        del node
+        chosen = self.integer_constant(arguments[0])
+        return self.value(arguments[1] if chosen else arguments[2])
+
+    def _builtin_types_compatible_p(self, arguments: list[Any], node: Any) -> Value:
+        del node
+        types = [
+            without_const(self.read_type(a) if isinstance(a, ast.Typename) else self.type_of(a))
+            for a in arguments
+        ]
+        return constant(int(compatible(types[0], types[1])), INT)
+
+    def _builtin_unreachable(self, arguments: list[Any], node: Any) -> Value:
+        del arguments, node
+        return Value(VOID, "0")
+
+    _builtin_prefetch = _builtin_unreachable
+
+    def _builtin_va_end(self, arguments: list[Any], node: Any) -> Value:
+        del arguments, node
+        return Value(VOID, "0")
+
+    def _builtin_va_start(self, arguments: list[Any], node: Any) -> Value:
+        place = self.place(arguments[0])
+        if self.function is None or not self.function.variadic:
+            self.fail(node, "‘va_start’ used in function with fixed arguments", "add , ... to it")
+        return self.write(place, Value(ULONG, self.temp("va_begin(tail)")))
+
+    def _builtin_va_copy(self, arguments: list[Any], node: Any) -> Value:
+        del node
+        place = self.place(arguments[0])
+        source = self.value(arguments[1])
+        return self.write(place, Value(ULONG, self.temp(f"va_copy({source.code})")))
+
+    def _builtin_va_arg(self, arguments: list[Any], node: Any) -> Value:
+        handle = self.value(arguments[0])
+        ctype = self.read_type(arguments[1])
+        if not is_scalar(ctype):
+            self.fail(node, f"va_arg of {quoted(ctype)} is not simulated", "pass a pointer")
+        name = self.temp(f"va_next({handle.code})")
+        return Value(without_const(ctype), wrap_code(name, ctype))
+
+    def _builtin_trap(self, arguments: list[Any], node: Any) -> Value:
+        del arguments, node
+        self.emit("trap()")
+        return Value(VOID, "0")
+
+    def _builtin_return_address(self, arguments: list[Any], node: Any) -> Value:
+        del arguments, node
+        return Value(VOID_POINTER, "return_address()")
+
+    def _builtin_frame_address(self, arguments: list[Any], node: Any) -> Value:
+        del arguments, node
+        return Value(VOID_POINTER, "fp")
+
+    def _builtin_object_size(self, arguments: list[Any], node: Any) -> Value:
+        """The size of a named object; -1 (or 0 for the minimum) when unknown."""
+        kind = self.integer_constant(arguments[1]) if len(arguments) > 1 else 0
+        inner = arguments[0]
+        while isinstance(inner, ast.Cast):
+            inner = inner.expr
+        unknown = constant(0 if kind & 2 else ULONG.mask, ULONG)
+        if isinstance(inner, ast.UnaryOp) and inner.op == "&":
+            inner = inner.expr
+        elif not isinstance(inner, ast.ID | ast.StructRef):
+            return unknown
+        if isinstance(inner, ast.StructRef | ast.ArrayRef):
+            return unknown
+        ctype = self.type_of(inner)
+        if isinstance(ctype, ArrayType | RecordType) and ctype.size:
+            return constant(ctype.size, ULONG)
+        del node
+        return unknown
+
+    _builtin_dynamic_object_size = _builtin_object_size
+
+    def _builtin_add_overflow(self, arguments: list[Any], node: Any) -> Value:
+        return self._overflow("+", arguments, node)
+
+    def _builtin_sub_overflow(self, arguments: list[Any], node: Any) -> Value:
+        return self._overflow("-", arguments, node)
+
+    def _builtin_mul_overflow(self, arguments: list[Any], node: Any) -> Value:
+        return self._overflow("*", arguments, node)
+
+    def _overflow(self, operator: str, arguments: list[Any], node: Any) -> Value:
+        left, right, target = (self.value(a) for a in arguments)
+        if not isinstance(target.type, PointerType) or not isinstance(target.type.target, IntType):
+            self.fail(node, "the third argument must point to an integer", "pass &result")
+        ctype = target.type.target
+        exact = self.temp(f"{left.code} {operator} {right.code}")
+        kept = self.temp(wrap_code(exact, ctype))
+        from kmemquest.driver.values import Place
+
+        self.write(Place(ctype, address=target), Value(ctype, kept))
+        test = f"({exact} != {kept})"
+        return Value(BOOL, f"(1 if {test} else 0)", test=test)
+
+    def _bits(self, short: str, arguments: list[Any]) -> Value:
+        function, ctype = _BITS[short]
+        value = self.convert(self.value(arguments[0]), ctype)
+        if value.known is not None and short != "abs":
+            known = value.known & ULONG.mask
+            if function == "bit_count":
+                return constant(known.bit_count(), INT)
+            if function == "bit_ffs":
+                return constant((known & -known).bit_length(), INT)
+            if function == "bit_clz64" and known:
+                return constant(64 - known.bit_length(), INT)
+            if function == "bit_clz32" and known:
+                return constant(32 - known.bit_length(), INT)
+            if function == "bit_ctz" and known:
+                return constant((known & -known).bit_length() - 1, INT)
+        result = LONG if short == "labs" else INT
+        return Value(result, f"{function}({value.code})", depth=value.depth + 1)
+
+    def _swap(self, bits: int, arguments: list[Any]) -> Value:
+        ctype = {
+            16: ("short unsigned int", 2, 2),
+            32: ("unsigned int", 4, 3),
+            64: ("long unsigned int", 8, 4),
+        }[bits]
+        integer = IntType(ctype[0], ctype[1], signed=False, rank=ctype[2])
+        value = self.convert(self.value(arguments[0]), integer)
+        if value.known is not None:
+            data = value.known.to_bytes(integer.bytes, "little")
+            return constant(int.from_bytes(data, "big"), integer)
+        return Value(integer, f"swap({value.code}, {integer.bytes})", depth=value.depth + 1)
+
+    def offset_of(self, node: Any) -> Value:
+        """Compile __builtin_offsetof(type, member.path[3])."""
+        ctype = self.read_type(node.args.exprs[0])
+        offset, _ = self._path(ctype, node.args.exprs[1])
+        return constant(offset, ULONG)
+
+    def _path(self, ctype: Any, node: Any) -> tuple[int, Any]:
+        if isinstance(node, ast.ID):
+            return self._step_into(ctype, node)
+        if isinstance(node, ast.StructRef):
+            offset, inner = self._path(ctype, node.name)
+            further, last = self._step_into(inner, node.field)
+            return offset + further, last
+        if isinstance(node, ast.ArrayRef):
+            offset, inner = self._path(ctype, node.name)
+            if isinstance(inner, ArrayType):
+                index = self.integer_constant_or_none(node.subscript)
+                if index is not None:
+                    return offset + index * inner.element.size, inner.element
+        raise self.failure(node, "this offsetof is not simulated", "name a member of the struct")
+
+    def _step_into(self, ctype: Any, node: Any) -> tuple[int, Any]:
+        if isinstance(ctype, RecordType) and ctype.complete:
+            member = ctype.record.index.get(node.name)
+            if member is not None:
+                return member.offset, member.type
+        raise self.failure(
+            node,
+            f"{quoted(decayed(ctype))} has no member named ‘{node.name}’",
+            "offsetof needs a struct and one of its members",
+        )

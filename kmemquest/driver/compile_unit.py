@@ -1,0 +1,498 @@
+"""File scope: typedefs, objects, prototypes, function definitions; what a module needs to load."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from kmemquest.driver.c_types import (
+    INT,
+    ArrayType,
+    CType,
+    FunctionType,
+    PointerType,
+    RecordType,
+    compatible,
+    decayed,
+    is_scalar,
+    quoted,
+    without_const,
+)
+from kmemquest.driver.check_flow import falls_through, taken_addresses, unused_in
+from kmemquest.driver.compile_base import CannotCompile, Emission
+from kmemquest.driver.compile_jump import walk
+from kmemquest.driver.compile_stmt import Statements
+from kmemquest.driver.diagnostics import Position
+from kmemquest.driver.module_image import DataObject, FunctionCode
+from kmemquest.driver.parse import Attribute, Syntax, ast
+from kmemquest.driver.values import Line, Place, StepPoint, Symbol, Value, access_letter
+
+_FRAME_BASE = 48
+"""Bytes of a frame besides its variables: return address, saved registers."""
+
+
+class UnitCompiler(Statements):
+    """Compiles a translation unit: first the headers, then the driver."""
+
+    in_headers = False
+
+    def run(self, syntax: Syntax) -> None:
+        """Compile all external declarations of one parse."""
+        self.attributes = syntax.attributes
+        self.start_function_state()
+        for node in syntax.declarations:
+            self.here = self.at(node)
+            try:
+                self._external(node)
+            except CannotCompile:
+                name = getattr(getattr(node, "decl", node), "name", None)
+                if name and name not in self.scopes[0]:
+                    self.scopes[0][name] = Symbol(name, "poison", INT, self.here)
+
+    def _external(self, node: Any) -> None:
+        if isinstance(node, ast.FuncDef):
+            self._function_definition(node)
+        elif isinstance(node, ast.Decl):
+            self._declaration(node)
+        elif isinstance(node, ast.Typedef):
+            self._typedef(node)
+        elif isinstance(node, ast.StaticAssert):
+            self.static_assert(node)
+
+    def _typedef(self, node: Any) -> None:
+        ctype = self.read_type(node.type)
+        known = self.scopes[0].get(node.name)
+        if known is not None and (known.kind != "typedef" or not compatible(known.type, ctype)):
+            self.fail(node, f"conflicting types for ‘{node.name}’", "use another name")
+        self.scopes[0][node.name] = Symbol(node.name, "typedef", ctype, self.at(node))
+
+    # --- declarations -------------------------------------------------------------------------
+
+    def _declaration(self, node: Any) -> None:
+        ctype = self.read_type(node.type)
+        if node.name is None:
+            return
+        attributes: tuple[Attribute, ...] = self.attributes.get(id(node), ())
+        if isinstance(ctype, FunctionType):
+            self.declare_function(node, ctype, attributes)
+            return
+        self._object(node, ctype, attributes)
+
+    def declare_function(
+        self, node: Any, ctype: FunctionType, attributes: tuple[Attribute, ...]
+    ) -> Symbol:
+        """Enter a prototype, or merge it with the one before."""
+        name = node.name
+        known = self.scopes[0].get(name)
+        static = "static" in (node.storage or ())
+        if known is not None:
+            if known.kind != "function" or not compatible(known.type, ctype):
+                self.sink.error(
+                    self.at(node),
+                    f"conflicting types for ‘{name}’; have ‘{ctype.spelled()}’"
+                    if known.kind == "function"
+                    else f"‘{name}’ redeclared as different kind of symbol",
+                    f"the declaration before is ‘{known.type.spelled()}’",
+                )
+                self.sink.note(known.where, f"previous declaration of ‘{name}’")
+                raise CannotCompile
+            if static and not known.static:
+                self.fail(
+                    node,
+                    f"static declaration of ‘{name}’ follows non-static declaration",
+                    f"a kernel header declares {name}() already: choose another name"
+                    if known.where.file != self.file else "make both static",
+                )  # fmt: skip
+            merged = replace(
+                known,
+                attributes=known.attributes + attributes,
+                section=_section(attributes) or known.section,
+            )
+            if isinstance(known.type, FunctionType) and not known.type.prototype:
+                merged.type = ctype
+            self.scopes[0][name] = merged
+            return merged
+        symbol = Symbol(
+            name, "function", ctype, self.at(node), static=static,
+            inline="inline" in (node.funcspec or ()), attributes=attributes,
+            section=_section(attributes) or ".text",
+        )  # fmt: skip
+        self.scopes[0][name] = symbol
+        return symbol
+
+    def _object(self, node: Any, ctype: CType, attributes: tuple[Attribute, ...]) -> None:
+        name = node.name
+        storage = node.storage or ()
+        known = self.scopes[0].get(name)
+        if known is not None:
+            if known.kind != "object" or not self._same_object(known.type, ctype):
+                self.sink.error(
+                    self.at(node), f"conflicting types for ‘{name}’; have {quoted(ctype)}"
+                    if known.kind == "object" else f"‘{name}’ redeclared as different kind",
+                    f"the declaration before has the type {quoted(known.type)}",
+                )  # fmt: skip
+                self.sink.note(known.where, f"previous declaration of ‘{name}’")
+                raise CannotCompile
+            if known.defined and node.init is not None:
+                self.sink.error(self.at(node), f"redefinition of ‘{name}’", "remove one of them")
+                self.sink.note(known.where, f"previous definition of ‘{name}’")
+                raise CannotCompile
+        if "extern" in storage and node.init is None:
+            if known is None:
+                self.scopes[0][name] = Symbol(
+                    name, "object", ctype, self.at(node), extern=True, attributes=attributes,
+                    section=".data",
+                )  # fmt: skip
+            return
+        self.define_object(node, ctype, attributes, name, self.scopes[0])
+
+    def _same_object(self, known: CType, new: CType) -> bool:
+        return compatible(known, new)
+
+    def define_object(
+        self, node: Any, ctype: CType, attributes: tuple[Attribute, ...], label: str,
+        scope: dict[str, Symbol],
+    ) -> None:  # fmt: skip
+        """Make a static object and its symbol."""
+        unfinished = isinstance(ctype, ArrayType) and ctype.count is None
+        if not (unfinished and node.init is not None):
+            self.require_complete(ctype, node, node.name)
+        section = _section(attributes)
+        symbol = Symbol(
+            node.name, "object", ctype, self.at(node), static="static" in (node.storage or ()),
+            defined=node.init is not None, attributes=attributes, assigned=True, names=(label,),
+            section=section or (".bss" if node.init is None else ".data"),
+        )  # fmt: skip
+        known = scope.get(node.name)
+        if known is not None:
+            symbol.used = known.used
+        scope[node.name] = symbol
+        align = max(ctype.align, self.alignment_of(attributes), 1)
+        item = DataObject(label, ctype.size, align, symbol.section, bytearray(ctype.size))
+        before = self.draft.objects.get(label)
+        if before is None or node.init is not None:
+            self.draft.objects[label] = item
+            if label != node.name or scope is not self.scopes[0]:
+                self.scopes[0].setdefault(label, symbol)
+        if node.init is not None:
+            ctype = self.static_data(ctype, node.init, node, item)
+            symbol.type = ctype
+            if ctype.const and not section:
+                item.section = symbol.section = ".rodata"
+
+    # --- locals -------------------------------------------------------------------------------
+
+    def local_declaration(self, node: Any) -> None:
+        """Compile a declaration in a block; a wrong one makes its name poisonous, not unknown."""
+        try:
+            self._local_declaration(node)
+        except CannotCompile:
+            known = self.scopes[-1].get(node.name or "")
+            if known is not None:
+                known.assigned = known.used = True
+            elif node.name:
+                where = self.at(node)
+                self.scopes[-1][node.name] = Symbol(node.name, "poison", INT, where)
+            raise
+
+    def _local_declaration(self, node: Any) -> None:
+        if node.init is not None:
+            self.step_point(node)
+        if node.name is not None and node.name in self.scopes[-1]:
+            known = self.scopes[-1][node.name]
+            if known.kind != "object" or not known.extern:
+                self.sink.error(self.at(node), f"redefinition of ‘{node.name}’", "use another name")
+                self.sink.note(known.where, f"previous definition of ‘{node.name}’")
+                raise CannotCompile
+        attributes: tuple[Attribute, ...] = self.attributes.get(id(node), ())
+        if _is_auto(node.type):
+            value = self.value(node.init)
+            ctype = without_const(value.type)
+            self._local(node, ctype, attributes, value)
+            return
+        ctype = self.read_type(node.type)
+        if node.name is None:
+            return
+        storage = node.storage or ()
+        if isinstance(ctype, FunctionType):
+            self.declare_function(node, ctype, attributes)
+            return
+        if "extern" in storage:
+            self._object(node, ctype, attributes)
+            return
+        if "static" in storage:
+            self.counter += 1
+            self.define_object(
+                node, ctype, attributes, f"{node.name}.{self.counter}", self.scopes[-1]
+            )
+            return
+        self._local(node, ctype, attributes, None)
+
+    def _local(
+        self, node: Any, ctype: CType, attributes: tuple[Attribute, ...], value: Value | None
+    ) -> None:
+        unfinished = isinstance(ctype, ArrayType) and ctype.count is None
+        if unfinished and node.init is not None:
+            assert isinstance(ctype, ArrayType)
+            ctype = self.counted_array(ctype, node.init, node)
+        self.require_complete(ctype, node, node.name)
+        if unfinished and node.init is None:
+            self.fail(node, f"array size missing in ‘{node.name}’", "give it a size")
+        where = self.at(node)
+        if is_scalar(ctype) and node.name not in self.address_taken:
+            symbol = Symbol(
+                node.name, "register", ctype, where, code=self.name_for(node.name),
+                attributes=attributes,
+            )  # fmt: skip
+            self.registers.append(symbol.code)
+            symbol.offset = len(self.levels)
+            if node.init is None:
+                self.scopes[-1][node.name] = symbol
+                return
+            init = node.init
+            while isinstance(init, ast.InitList):
+                init = init.exprs[0] if init.exprs else ast.Constant("int", "0", node.coord)
+            # The name is in scope in its own initialiser (C11 6.2.1p7).
+            self.scopes[-1][node.name] = symbol
+            if value is None:
+                value = self.value(init)
+            value = self.assign_convert(value, ctype, init, "initialization")
+            self.emit(f"{symbol.code} = {value.code}")
+            symbol.assigned = True
+            return
+        symbol = Symbol(node.name, "stack", ctype, where, assigned=True, attributes=attributes)
+        symbol.code = self.reserve_stack(ctype)
+        symbol.offset = int(symbol.code.removeprefix("fp + ")) if "+" in symbol.code else 0
+        self.scopes[-1][node.name] = symbol
+        address = Value(PointerType(ctype), f"({symbol.code})")
+        if node.init is None:
+            # Kernel builds have -ftrivial-auto-var-init=zero (CONFIG_INIT_STACK_ALL_ZERO).
+            self.emit(f"zero({symbol.code}, {ctype.size})")
+        elif is_scalar(ctype):
+            init = node.init
+            while isinstance(init, ast.InitList):
+                init = init.exprs[0] if init.exprs else ast.Constant("int", "0", node.coord)
+            value = value or self.value(init)
+            value = self.assign_convert(value, ctype, init, "initialization")
+            self.write(Place(without_const(ctype), address=address), value)
+        elif isinstance(ctype, RecordType) and not isinstance(node.init, ast.InitList):
+            value = value or self.value(node.init)
+            value = self.assign_convert(value, ctype, node.init, "initialization")
+            self.emit(f"copy({symbol.code}, {value.code}, {ctype.size})")
+        else:
+            self.initialise(ctype, address, node.init, node)
+
+    def uninitialised(self, symbol: Symbol, node: Any) -> None:
+        """Tell a read that no assignment can have preceded."""
+        if self.silent or self.quiet or self.has_goto or len(self.levels) > symbol.offset:
+            return
+        self.sink.warn(
+            self.at(node),
+            "-Wuninitialized",
+            f"‘{symbol.name}’ is used uninitialized",
+            f"give {symbol.name} a value first",
+        )
+
+    def leaving(self, scope: dict[str, Symbol]) -> None:
+        """Tell unused variables of a scope that ends."""
+        if self.quiet or self.inside_expression or self.silent:
+            return
+        for message in unused_in(scope):
+            self.sink.warn(*message)
+
+    # --- functions ----------------------------------------------------------------------------
+
+    def _function_definition(self, node: Any) -> None:
+        ctype = self.read_type(node.decl.type)
+        if not isinstance(ctype, FunctionType):
+            self.fail(node.decl, "expected a function definition", "check the declarator")
+        if node.param_decls:
+            self.fail(node.decl, "old-style function definition", "declare the types in the ()")
+        if node.decl.type.args is None:
+            ctype = replace(ctype, prototype=True)
+        attributes: tuple[Attribute, ...] = self.attributes.get(id(node.decl), ())
+        known = self.scopes[0].get(node.decl.name)
+        if known is not None and known.kind == "function" and known.node is not None:
+            self.sink.error(
+                self.at(node.decl), f"redefinition of ‘{node.decl.name}’",
+                f"a kernel header defines {node.decl.name}() already: choose another name"
+                if known.where.file != self.file else "remove one of them",
+            )  # fmt: skip
+            self.sink.note(known.where, f"previous definition of ‘{node.decl.name}’")
+            raise CannotCompile
+        symbol = self.declare_function(node.decl, ctype, attributes)
+        symbol.node, symbol.tables = node, self.attributes
+        symbol.type, symbol.defined = ctype, True
+        symbol.where = self.at(node.decl)
+        if self.in_headers or symbol.inline:
+            return
+        self.compile_function(symbol)
+
+    def compile_function(self, symbol: Symbol) -> None:
+        """Compile the body of a function that is defined in C."""
+        node, ctype = symbol.node, symbol.type
+        assert isinstance(ctype, FunctionType)
+        saved = (
+            self.function, self.function_symbol, self.frame_size, self.quiet, self.out, self.depth,
+            self.attributes, self.scopes, self.tags,
+        )  # fmt: skip
+        self.scopes, self.tags = self.scopes[:1], self.tags[:1]
+        self.start_function_state()
+        self.attributes = symbol.tables
+        self.quiet = symbol.where.file != self.file
+        self.function = FunctionCode(
+            symbol.name, symbol.where.line, symbol.section, quiet=self.quiet,
+            variadic=ctype.variadic,
+        )  # fmt: skip
+        self.function_symbol = symbol
+        self.draft.functions[symbol.name] = self.function
+        self.frame_size = 0
+        self.out = Emission()
+        self.depth = 2
+        self.address_taken = taken_addresses(node.body)
+        for item in walk(node.body):
+            if isinstance(item, ast.Label):
+                self.all_labels[item.name] = item
+            elif isinstance(item, ast.Goto):
+                self.has_goto = True
+        self.push()
+        try:
+            parameters = self._parameters(node.decl.type, ctype)
+            items = node.body.block_items or []
+            self.push()
+            self.block_items(items, node.body)
+            self.pop()
+            self.scopes.pop()
+            self._finish(symbol, node, parameters)
+        except CannotCompile:
+            pass
+        finally:
+            (
+                self.function, self.function_symbol, self.frame_size, self.quiet, self.out,
+                self.depth, self.attributes, self.scopes, self.tags,
+            ) = saved  # fmt: skip
+
+    def _parameters(self, declarator: Any, ctype: FunctionType) -> list[str]:
+        while not isinstance(declarator, ast.FuncDecl):
+            declarator = declarator.type
+        names: list[str] = []
+        items = declarator.args.params if declarator.args is not None else []
+        items = [i for i in items if not isinstance(i, ast.EllipsisParam)]
+        for item, parameter in zip(items, ctype.parameters, strict=False):
+            name = getattr(item, "name", None)
+            local = self.name_for(name or "unnamed")
+            names.append(local)
+            if not name:
+                continue
+            declared = decayed(self.read_type(item))
+            symbol = Symbol(
+                name, "register", declared, self.at(item), code=local, used=True, assigned=True
+            )
+            if name in self.scopes[-1]:
+                self.fail(item, f"redefinition of parameter ‘{name}’", "use another name")
+            if isinstance(parameter, RecordType):
+                symbol.kind = "stack"
+                symbol.code = self.reserve_stack(parameter)
+                self.emit(f"copy({symbol.code}, {local}, {parameter.size})")
+            elif name in self.address_taken:
+                symbol.kind = "stack"
+                symbol.code = self.reserve_stack(parameter)
+                self.emit(f"st_{access_letter(parameter)}({symbol.code}, {local})")
+            symbol.offset = int(symbol.code[5:]) if symbol.code.startswith("fp + ") else 0
+            self.scopes[-1][name] = symbol
+        return names
+
+    def _finish(self, symbol: Symbol, node: Any, parameters: list[str]) -> None:
+        function = self.function
+        assert function is not None
+        assert isinstance(symbol.type, FunctionType)
+        if not self.quiet:
+            for name, label in self.all_labels.items():
+                if name not in self.used_labels:
+                    self.sink.warn(
+                        self.at(label), "-Wunused-label", f"label ‘{name}’ defined but not used",
+                        "remove the label",
+                    )  # fmt: skip
+            result = without_const(symbol.type.result)
+            if is_scalar(result) and falls_through(node.body) and not symbol.attribute("noreturn"):
+                self.sink.error(
+                    self.at(node.decl), f"control reaches end of non-void function ‘{symbol.name}’",
+                    "return a value at the end", "-Wreturn-type",
+                )  # fmt: skip
+        if any(line.depth > 95 for line in self.out):
+            self.fail(node, "blocks nested too deeply to be simulated", "split the function")
+        function.frame = -(-(self.frame_size + 8 * len(self.registers)) // 16) * 16 + _FRAME_BASE
+        function.parameters = tuple(parameters)
+        function.text_size = 16 + 16 * (self.tally[0] + 2)
+        head = ", ".join([*parameters, *(["tail"] if symbol.type.variadic else [])])
+        lines = [Line(0, f"def F_{symbol.name}({head}):")]
+        needs_stack = self.frame_size > 0
+        if self.quiet:
+            if needs_stack:
+                lines.append(Line(1, f"fp = enter_quiet({function.frame})"))
+        else:
+            index = len(self.draft.steps)
+            self.here = symbol.where
+            self._entry_point(symbol)
+            lines.append(Line(1, f"fp, st = enter({function.frame}, P[{index}])"))
+            lines.append(Line(1, f"C[0] -= {self.tally[0] + 1}", "count"))
+        lines.append(Line(1, "try:"))
+        if self.escapes:
+            lines.append(Line(2, "esc = 0"))
+        for start in range(0, len(self.registers), 8):
+            lines.append(Line(2, " = ".join([*self.registers[start : start + 8], "0"])))
+        lines.extend(self.out)
+        lines.append(Line(2, "return 0"))
+        lines.append(Line(1, "finally:"))
+        if self.quiet:
+            lines.append(Line(2, f"leave_quiet({function.frame})" if needs_stack else "pass"))
+        else:
+            lines.append(Line(2, f"leave({function.frame}, st)"))
+        function.lines = lines
+
+    def _entry_point(self, symbol: Symbol) -> None:
+        self.draft.steps.append(StepPoint(symbol.where.line, symbol.name))
+
+    # --- what is needed -------------------------------------------------------------------------
+
+    def need(self, symbol: Symbol, node: Any) -> None:
+        """Note that a function or object must exist when the module is loaded."""
+        label = symbol.names[0] if symbol.names else symbol.name
+        if label not in self.needed:
+            self.needed[label] = self.at(node)
+
+    @property
+    def needed(self) -> dict[str, Position]:
+        """Names referred to, with the first place."""
+        found: dict[str, Position] = self.__dict__.setdefault("_needed", {})
+        return found
+
+    def compile_needed(self) -> None:
+        """Compile the inline functions that are used, and theirs, until nothing is missing."""
+        done: set[str] = set()
+        while True:
+            missing = [n for n in self.needed if n not in done]
+            if not missing:
+                return
+            for name in missing:
+                done.add(name)
+                symbol = self.scopes[0].get(name)
+                if symbol is None or name in self.draft.functions:
+                    continue
+                if symbol.kind == "function" and symbol.node is not None:
+                    self.compile_function(symbol)
+
+
+def _section(attributes: tuple[Attribute, ...]) -> str:
+    for attribute in attributes:
+        if attribute.name == "section" and attribute.arguments:
+            return "".join(attribute.arguments).replace('"', "")
+    return ""
+
+
+def _is_auto(node: Any) -> bool:
+    return (
+        isinstance(node, ast.TypeDecl)
+        and isinstance(node.type, ast.IdentifierType)
+        and node.type.names == ["__auto_type"]
+    )

@@ -1,0 +1,23 @@
+#ifndef _LINUX_RCUPDATE_H
+#define _LINUX_RCUPDATE_H
+#include <linux/types.h>
+#include <linux/compiler.h>
+#include <linux/stddef.h>
+
+void rcu_read_lock(void);
+void rcu_read_unlock(void);
+void synchronize_rcu(void);
+void rcu_barrier(void);
+void call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head));
+void __kmq_kfree_rcu(void *ptr);
+
+#define rcu_dereference(p) READ_ONCE(p)
+#define rcu_dereference_protected(p, c) (p)
+#define rcu_access_pointer(p) READ_ONCE(p)
+#define rcu_assign_pointer(p, v) WRITE_ONCE(p, v)
+#define RCU_INIT_POINTER(p, v) WRITE_ONCE(p, v)
+#define rcu_replace_pointer(p, v, c) ({ typeof(p) __rcu_old = (p); rcu_assign_pointer(p, v); __rcu_old; })
+#define kfree_rcu(ptr, member) do { (void)offsetof(typeof(*(ptr)), member); __kmq_kfree_rcu(ptr); } while (0)
+#define kfree_rcu_mightsleep(ptr) do { synchronize_rcu(); kfree(ptr); } while (0)
+
+#endif

@@ -1,0 +1,36 @@
+#ifndef _LINUX_SCHED_H
+#define _LINUX_SCHED_H
+#include <linux/types.h>
+#include <linux/list.h>
+#include <linux/preempt.h>
+#include <linux/jiffies.h>
+
+#define TASK_RUNNING 0
+#define TASK_INTERRUPTIBLE 1
+#define TASK_UNINTERRUPTIBLE 2
+#define TASK_COMM_LEN 16
+#define MAX_SCHEDULE_TIMEOUT ((long)(~0UL >> 1))
+
+struct task_struct {
+	unsigned int __state;
+	unsigned int flags;
+	pid_t pid;
+	pid_t tgid;
+	char comm[TASK_COMM_LEN];
+};
+
+struct task_struct *__kmq_current(void);
+#define current __kmq_current()
+
+void schedule(void);
+long schedule_timeout(long timeout);
+long schedule_timeout_interruptible(long timeout);
+long schedule_timeout_uninterruptible(long timeout);
+int cond_resched(void);
+void yield(void);
+#define set_current_state(state) do { (void)(state); } while (0)
+#define __set_current_state(state) do { (void)(state); } while (0)
+#define signal_pending(task) ((void)(task), 0)
+#define fatal_signal_pending(task) ((void)(task), 0)
+
+#endif

@@ -1,0 +1,25 @@
+/* Bytes across the border to user space. */
+#ifndef _LINUX_UACCESS_H
+#define _LINUX_UACCESS_H
+#include <linux/types.h>
+#include <linux/compiler.h>
+#include <linux/errno.h>
+
+unsigned long __must_check copy_to_user(void *to, const void *from, unsigned long n);
+unsigned long __must_check copy_from_user(void *to, const void *from, unsigned long n);
+unsigned long __must_check clear_user(void *to, unsigned long n);
+long strncpy_from_user(char *dst, const char *src, long count);
+long strnlen_user(const char *s, long count);
+bool access_ok(const void *addr, unsigned long size);
+
+#define get_user(x, ptr) ({ typeof(*(ptr)) __gu_value = 0; \
+	int __gu_error = copy_from_user(&__gu_value, (ptr), sizeof(__gu_value)) ? -EFAULT : 0; \
+	(x) = __gu_value; __gu_error; })
+#define put_user(x, ptr) ({ typeof(*(ptr)) __pu_value = (x); \
+	copy_to_user((ptr), &__pu_value, sizeof(__pu_value)) ? -EFAULT : 0; })
+#define __get_user(x, ptr) get_user(x, ptr)
+#define __put_user(x, ptr) put_user(x, ptr)
+#define __copy_to_user(to, from, n) copy_to_user(to, from, n)
+#define __copy_from_user(to, from, n) copy_from_user(to, from, n)
+
+#endif

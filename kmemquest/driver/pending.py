@@ -1,0 +1,184 @@
+"""What waits for its turn: softirqs, timers, work, threads; and letting time pass.
+
+The simulated machine has one running thread of control: an interrupt, a timer or a worker runs when
+the script or a sleeping call lets it, always in its true context.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kmemquest.driver import abi
+from kmemquest.driver.contexts import hardirq, process, softirq
+from kmemquest.driver.devices import TICK, World, jiffies, world_of
+from kmemquest.driver.holdings import gave_back
+from kmemquest.kernel.events import Report
+
+if TYPE_CHECKING:
+    from kmemquest.driver.engine import Engine
+
+WORKER_PID: Final = 47
+SCHEDULED: Final = 1
+PENDING: Final = 1
+IRQ_NONE: Final = 0
+IRQ_WAKE_THREAD: Final = 2
+MAX_ROUNDS: Final = 10_000
+"""Work that keeps requeueing itself is cut here; the engine's step limit comes first, mostly."""
+
+
+def raise_irq(engine: Engine, line: int) -> int:
+    """Deliver one interrupt: handlers in hardirq context, then what they left for later."""
+    world = world_of(engine)
+    if world.masked.get(line, 0) > 0:
+        return IRQ_NONE
+    handled = IRQ_NONE
+    for action in list(world.irqs.get(line, ())):
+        result = IRQ_WAKE_THREAD
+        if action.handler:
+            with hardirq(engine.machine, line):
+                result = engine.call(action.handler, line, action.dev_id)
+        if not running(engine):
+            return handled
+        handled = max(handled, result & 3)
+        if result & 3 == IRQ_WAKE_THREAD and action.thread:
+            world.threads.append((action.thread, line, action.dev_id))
+    run_tasklets(engine)
+    return handled
+
+
+def run_tasklets(engine: Engine) -> None:
+    """Serve the tasklet softirq."""
+    world, memory = world_of(engine), engine.machine.memory
+    waiting = len(world.tasklets)
+    for _ in range(waiting):
+        if not world.tasklets or not running(engine):
+            return
+        tasklet = world.tasklets.popleft()
+        if memory.load(tasklet + abi.TASKLET["count"][0], 4):
+            world.tasklets.append(tasklet)
+            continue
+        state = tasklet + abi.TASKLET["state"][0]
+        memory.store(state, 8, memory.load(state, 8) & ~SCHEDULED)
+        function = memory.load(tasklet + abi.TASKLET["func"][0], 8)
+        by_callback = memory.load(tasklet + abi.TASKLET["use_callback"][0], 1)
+        data = tasklet if by_callback else memory.load(tasklet + abi.TASKLET["data"][0], 8)
+        with softirq(engine.machine, "tasklet"):
+            engine.call(function, data)
+
+
+def run_timers(engine: Engine) -> None:
+    """Run the timers that are due, earliest first, in softirq context."""
+    world, machine = world_of(engine), engine.machine
+    for _ in range(MAX_ROUNDS):
+        now = jiffies(machine)
+        due = sorted((expires, timer) for timer, expires in world.timers.items() if expires <= now)
+        if not due or not running(engine):
+            break
+        timer = due[0][1]
+        del world.timers[timer]
+        gave_back(engine, timer, "timer", "timer")
+        function = machine.memory.load(timer + abi.TIMER_LIST["function"][0], 8)
+        if running(engine):
+            with softirq(machine, "timer"):
+                engine.call(function, timer)
+    now = jiffies(machine)
+    for work in sorted(world.delayed, key=lambda item: (world.delayed[item], item)):
+        if world.delayed[work] <= now:
+            del world.delayed[work]
+            world.works.append(work)
+
+
+def run_works(engine: Engine) -> None:
+    """Let the kernel's worker thread empty its queue (process context)."""
+    world, machine = world_of(engine), engine.machine
+    for _ in range(MAX_ROUNDS):
+        if not world.works or not running(engine):
+            return
+        work = world.works.popleft()
+        function = machine.memory.load(work + abi.WORK_STRUCT["func"][0], 8)
+        data = machine.memory.load(work, 8)
+        machine.memory.store(work, 8, data & ~PENDING)
+        with process(machine, "kworker/0:1", WORKER_PID, kthread=True):
+            engine.call(function, work)
+
+
+def run_threads(engine: Engine) -> None:
+    """Run woken threaded handlers and kernel threads."""
+    world, machine = world_of(engine), engine.machine
+    while world.threads and running(engine):
+        function, line, dev_id = world.threads.popleft()
+        action = next((a for a in world.irqs.get(line, ()) if a.dev_id == dev_id), None)
+        name = f"irq/{line}-{action.name if action else ''}"
+        with process(machine, name, world.new_pid(), kthread=True):
+            engine.call(function, line, dev_id)
+    while world.kthreads and running(engine):
+        task, function, data, name = world.kthreads.popleft()
+        pid = abi.get(machine, task, abi.TASK_STRUCT, "pid")
+        with process(machine, name, pid, kthread=True):
+            world.singletons["result of thread"] = engine.call(function, data)
+
+
+def run_pending(engine: Engine) -> bool:
+    """Run everything that is ready now; tell whether there was anything."""
+    from kmemquest.driver.bindings.locks import run_rcu_callbacks
+
+    world = world_of(engine)
+    ready = bool(world.tasklets or world.threads or world.works or world.kthreads)
+    ready = ready or bool(world.rcu_callbacks)
+    run_tasklets(engine)
+    run_timers(engine)
+    run_threads(engine)
+    run_works(engine)
+    if engine.machine.context.may_sleep:
+        run_rcu_callbacks(engine)
+    return ready
+
+
+def run_next(engine: Engine) -> bool:
+    """Run what is ready, or go to the next timer; False when nothing will ever happen."""
+    world = world_of(engine)
+    if run_pending(engine):
+        return running(engine)
+    due = _next_due(world)
+    if due is None or not running(engine):
+        return False
+    advance(engine, max(due - jiffies(engine.machine), 0) * TICK)
+    return running(engine)
+
+
+def advance(engine: Engine, nanoseconds: int) -> None:
+    """Let simulated time pass, running timers and work as they come due."""
+    machine, world = engine.machine, world_of(engine)
+    end = machine.clock.now + nanoseconds
+    run_pending(engine)
+    for _ in range(MAX_ROUNDS):
+        due = _next_due(world)
+        wait = None if due is None else (due - jiffies(machine)) * TICK
+        if wait is None or machine.clock.now + max(wait, 0) > end or not running(engine):
+            break
+        machine.clock.advance(max(wait, 0))
+        run_pending(engine)
+    if machine.clock.now < end:
+        machine.clock.advance(end - machine.clock.now)
+
+
+def hang(engine: Engine, call: str) -> None:
+    """A task waits for something that nothing will ever do; it stays in state D for good."""
+    from kmemquest.kernel.machine import Fate
+
+    machine = engine.machine
+    if machine.fate is not Fate.RUNNING:
+        return
+    machine.report(Report("task-hangs", "silent", "", site=machine.site, spoken=False, detail=call))
+    machine.fate = Fate.TASK_KILLED
+
+
+def running(engine: Engine) -> bool:
+    """Tell whether driver code can still run."""
+    from kmemquest.kernel.machine import Fate
+
+    return engine.machine.fate is Fate.RUNNING
+
+
+def _next_due(world: World) -> int | None:
+    return min((*world.timers.values(), *world.delayed.values()), default=None)

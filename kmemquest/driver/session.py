@@ -1,0 +1,389 @@
+"""Drives one module on one machine through the steps of a script, each in its true context.
+
+    session = DriverSession(machine, build(source, "cam.c"), observer)
+    for step in parse_script(["insmod", {"open": "cam"}, {"read": "cam"}, "rmmod"]):
+        session.perform(step)
+
+`perform` never raises for what the driver does; it raises ScriptError for a step that makes no
+sense here (a file that is not open, a device that does not exist).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from kmemquest.driver import pending
+from kmemquest.driver.contexts import hardirq, process, softirq
+from kmemquest.driver.devices import (
+    SimDevice,
+    add_pci_device,
+    add_platform_device,
+    signed,
+    world_of,
+)
+from kmemquest.driver.devices import remove as remove_driver
+from kmemquest.driver.engine import Engine
+from kmemquest.driver.files import FileCalls
+from kmemquest.driver.globals import PathError, read_path
+from kmemquest.driver.leaks import report_leaks
+from kmemquest.driver.module_text import announce_module, init_outcome, initcall_returned
+from kmemquest.driver.script import ScriptError, ScriptStep, parse_step
+from kmemquest.kernel.machine import Fate
+
+if TYPE_CHECKING:
+    from kmemquest.driver.build import Build
+    from kmemquest.driver.limits import Limits
+    from kmemquest.driver.module_image import Module
+    from kmemquest.driver.step import Observer
+    from kmemquest.kernel.events import Report
+    from kmemquest.kernel.machine import Machine
+
+INITCALL_LEVELS: Final = ("early", "0", "1", "2", "3", "4", "5", "6", "7")
+PAGE_SHIFT: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What came of a step. `result` is what the driver's function returned, None without one.
+
+    `data` is what a read or an ioctl left in the user's buffer, or what a device read; `note` a
+    sentence for the log of the run, empty mostly.
+    """
+
+    step: ScriptStep
+    result: int | None = None
+    data: bytes = b""
+    note: str = ""
+
+
+class _SessionEngine(Engine):
+    """An engine that looks, as the kernel does, whether init left preemption as it found it."""
+
+    def free_init(self) -> None:
+        for name in self.module.entries(".kmq.init")[:1]:
+            initcall_returned(self, name)
+        super().free_init()
+
+
+class DriverSession:
+    """A module, its engine and the world around it.
+
+    `outcome` is `ran`, `init-failed`, `task-killed`, `panicked` or `stopped` (a limit; see
+    `engine.stopped`), the worst so far.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        build: Build | Module,
+        observer: Observer | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        module = build if not hasattr(build, "module") else build.module
+        if module is None:
+            raise ValueError("the build gave no module: see its diagnostics")
+        self.machine = machine
+        self.module: Module = module
+        self.engine: Engine = _SessionEngine(machine, module, limits, observer)
+        self.world = world_of(self.engine)
+        self.files = FileCalls(self.engine)
+        self.outcome = "ran"
+        self.init_result: int | None = None
+        self.loaded = False
+        self.leaks: list[Report] = []
+        self.results: list[StepResult] = []
+        self._initcalls_run: set[str] = set()
+        self._install_hooks()
+
+    @property
+    def alive(self) -> bool:
+        """Whether anything can still run: the machine is up and no limit was passed."""
+        return self.machine.fate is not Fate.PANICKED and self.engine.stopped is None
+
+    def perform(self, step: object) -> StepResult:
+        """Run one step; nothing happens any more once the machine is dead."""
+        checked = parse_step(step)
+        if not self.alive:
+            return self._keep(StepResult(checked, note="not run: the machine is dead"))
+        act = _ACTS[checked.word]
+        result = act(self, checked)
+        if self._running and self.machine.phase == "running":
+            pending.run_pending(self.engine)
+        self._settle()
+        return self._keep(result)
+
+    def close(self) -> None:
+        """Take the hooks off the machine, so that it can be snapshot again."""
+        if hasattr(self.machine, "slub"):
+            self.machine.slub.run_constructor = None
+        if hasattr(self.machine, "mempools"):
+            self.machine.mempools.call_function = None
+            self.machine.mempools.while_sleeping = None
+
+    # --- bookkeeping ------------------------------------------------------------------------
+
+    def _keep(self, result: StepResult) -> StepResult:
+        self.results.append(result)
+        return result
+
+    def _install_hooks(self) -> None:
+        machine, engine = self.machine, self.engine
+        if hasattr(machine, "slub"):
+            machine.slub.run_constructor = lambda function, item: _drop(engine.call(function, item))
+        if hasattr(machine, "mempools"):
+            machine.mempools.call_function = lambda function, words: engine.call(function, *words)
+            machine.mempools.while_sleeping = lambda _: _drop(pending.run_pending(engine))
+
+    def _settle(self) -> None:
+        """Note how the step ended; a killed task leaves the rest of the machine running."""
+        from kmemquest.driver.bindings.printk import flush_log
+
+        flush_log(self.engine)
+        machine = self.machine
+        if self.engine.stopped is not None:
+            self.outcome = "stopped"
+        elif machine.fate is Fate.PANICKED:
+            self.outcome = "panicked"
+        elif machine.fate is Fate.TASK_KILLED:
+            self.outcome = "task-killed"
+            machine.fate = Fate.RUNNING
+
+    @property
+    def _running(self) -> bool:
+        return self.machine.fate is Fate.RUNNING and self.engine.stopped is None
+
+    # --- loading and unloading --------------------------------------------------------------
+
+    def _insmod(self, step: ScriptStep) -> StepResult:
+        if self.loaded:
+            raise ScriptError(f"insmod: {self.module.name} is loaded already")
+        if self.machine.phase != "running":
+            raise ScriptError("insmod: the machine has not booted yet; use boot first")
+        machine = self.machine
+        announce_module(machine, self.module)
+        with process(machine, "insmod", self.world.new_pid()):
+            result = signed(self.engine.load(step.values["parameters"]))
+            if self._running:
+                init_outcome(machine, self.module, result)
+        self.init_result = result
+        if not self._running:
+            return StepResult(step, result, note="module_init did not return")
+        if result < 0:
+            self.outcome = "init-failed"
+            self._unlist()
+            self.leaks += report_leaks(self.engine)
+            return StepResult(step, result, note=f"insmod failed with error {result}")
+        self.loaded = True
+        return StepResult(step, result)
+
+    def _rmmod(self, step: ScriptStep) -> StepResult:
+        machine = self.machine
+        if not self.loaded:
+            return StepResult(step, note="rmmod: the module is not loaded")
+        if not self.module.entries(".kmq.exit"):
+            return StepResult(step, note="rmmod: the module has no exit function and stays")
+        if self.files.pins_module():
+            return StepResult(step, note="rmmod: the module is in use")
+        with process(machine, "rmmod", self.world.new_pid()):
+            self.engine.unload()
+        if not self._running:
+            return StepResult(step, note="module_exit did not return")
+        self.loaded = False
+        self._unlist()
+        self.leaks += report_leaks(self.engine)
+        return StepResult(step, 0)
+
+    def _unlist(self) -> None:
+        modules = self.machine.checks.modules
+        if self.module.name in modules:
+            modules.remove(self.module.name)
+
+    def _initcall(self, step: ScriptStep) -> StepResult:
+        name = step.values["function"]
+        return StepResult(step, signed(self._call_by_name("initcall", name, ())))
+
+    def _call_by_name(self, word: str, name: str, arguments: tuple[int, ...]) -> int:
+        if not self.engine.globals_address(name):
+            raise ScriptError(f"{word}: the driver has no function {name!r}")
+        self._initcalls_run.add(name)
+        return self.engine.call(name, *arguments)
+
+    def _boot(self, step: ScriptStep) -> StepResult:
+        """Hand memory over to the allocators, then run the initcalls that were not run yet."""
+        machine = self.machine
+        if machine.phase != "memblock":
+            raise ScriptError("boot: the machine has booted already")
+        machine.handover()
+        self._install_hooks()
+        result = None
+        with process(machine, "swapper/0", 1):
+            for level in INITCALL_LEVELS:
+                for name in self.module.entries(f".kmq.initcall.{level}"):
+                    if name not in self._initcalls_run and self._running:
+                        result = signed(self._call_by_name("boot", name, ()))
+        return StepResult(step, result)
+
+    def _call(self, step: ScriptStep) -> StepResult:
+        values, machine = step.values, self.machine
+        result = 0
+        for _ in range(values["times"]):
+            if not self._running:
+                break
+            if values["context"] == "hardirq":
+                with hardirq(machine, 0):
+                    result = self._call_by_name("call", values["function"], values["args"])
+            elif values["context"] == "softirq":
+                with softirq(machine, values["function"]):
+                    result = self._call_by_name("call", values["function"], values["args"])
+            else:
+                with process(machine, "sh", self.world.new_pid()):
+                    result = self._call_by_name("call", values["function"], values["args"])
+        return StepResult(step, result)
+
+    # --- devices ----------------------------------------------------------------------------
+
+    def _probe(self, step: ScriptStep) -> StepResult:
+        values = step.values
+        name = values["name"]
+        full = name if values.get("id", -1) == -1 else f"{name}.{values['id']}"
+        if full in self.world.devices:
+            raise ScriptError(f"probe: there is a device {full!r} already")
+        with process(self.machine, "sh", self.world.new_pid()):
+            if values["bus"] == "pci":
+                device = add_pci_device(
+                    self.engine,
+                    name,
+                    values["vendor"],
+                    values["device"],
+                    values["irq"],
+                    values["memory"],
+                    address_bits=values["reach"],
+                )
+            else:
+                device = add_platform_device(
+                    self.engine,
+                    name,
+                    values["id"],
+                    values["irq"],
+                    values["memory"],
+                    values["compatible"],
+                    address_bits=values["reach"],
+                )
+        note = "" if device.driver else f"no driver took {full}"
+        return StepResult(step, device.probe_result, note=note)
+
+    def _unplug(self, step: ScriptStep) -> StepResult:
+        device = self._find_device(step.values["name"], "unplug")
+        with process(self.machine, "sh", self.world.new_pid()):
+            if device.driver:
+                remove_driver(self.engine, device)
+        self.world.devices.pop(device.name, None)
+        self.world.by_dev.pop(device.dev, None)
+        return StepResult(step)
+
+    def _find_device(self, name: str, word: str) -> SimDevice:
+        devices = self.world.devices
+        if not name and len(devices) == 1:
+            return next(iter(devices.values()))
+        if name not in devices:
+            known = ", ".join(devices) or "none"
+            raise ScriptError(f"{word}: no device {name!r}; plugged in: {known}")
+        return devices[name]
+
+    def _device(self, step: ScriptStep) -> StepResult:
+        """The hardware acts: DMA as the device does it, from outside of the CPU's view."""
+        values = step.values
+        device = self._find_device(values["device"], f"device {values['act']}")
+        try:
+            handle = read_path(self.engine, values["handle"])
+        except PathError as error:
+            raise ScriptError(f"device {values['act']}: {error}") from None
+        handle += values["offset"]
+        if device.dma is None:
+            raise ScriptError(f"device {values['act']}: {device.name} does no DMA")
+        if values["act"] == "write":
+            reached = self.machine.dma.device_write(device.dma, handle, values["data"])
+            note = "" if reached else "the device's write reached nothing"
+            return StepResult(step, int(reached), note=note)
+        data = self.machine.dma.device_read(device.dma, handle, values["size"])
+        return StepResult(step, len(data), data)
+
+    def _irq(self, step: ScriptStep) -> StepResult:
+        values = step.values
+        line = values["line"]
+        if not self.world.irqs.get(line):
+            return StepResult(step, note=f"no handler is installed on line {line}")
+        result = 0
+        for _ in range(values["times"]):
+            if not self._running:
+                break
+            self.machine.clock.advance(values["every"])
+            result = pending.raise_irq(self.engine, line)
+        return StepResult(step, result)
+
+    def _advance(self, step: ScriptStep) -> StepResult:
+        pending.advance(self.engine, step.values["time"])
+        return StepResult(step)
+
+    def _nothing(self, step: ScriptStep) -> StepResult:
+        """A point to look at; whatever is pending runs after it, as after every step."""
+        return StepResult(step)
+
+    def _pressure(self, step: ScriptStep) -> StepResult:
+        from kmemquest.kernel.mm.user_memory import Process
+
+        values, machine = step.values, self.machine
+        count = values["size"] >> PAGE_SHIFT
+        kind = values["kind"]
+        if machine.phase != "running":
+            raise ScriptError("pressure: the machine has not booted yet")
+        reclaim = machine.reclaim
+        if kind == "page_cache":
+            return StepResult(step, reclaim.page_cache.fill(count))
+        if kind == "drop_caches":
+            pages = [pfn for lru in reclaim.page_cache.lru for pfn in lru]
+            for pfn in pages:
+                reclaim.page_cache.drop(pfn)
+            return StepResult(step, len(pages))
+        if kind == "release":
+            running = [p for p in reclaim.user.processes.values() if p.comm == values["name"]]
+            return StepResult(step, sum(reclaim.user.exit(hog) for hog in running))
+        pid = self.world.new_pid()
+        hog = reclaim.user.start(Process(pid, values["name"]))
+        with process(machine, values["name"], pid):
+            return StepResult(step, reclaim.user.touch(hog, count))
+
+    # --- file operations ----------------------------------------------------------------------
+
+    def _file(self, step: ScriptStep) -> StepResult:
+        result, data = self.files.perform(step, lambda: self._running)
+        return StepResult(step, result, data)
+
+
+def _drop(value: Any) -> None:
+    """Call something for its effect only."""
+    del value
+
+
+_ACTS: Final[dict[str, Callable[[DriverSession, ScriptStep], StepResult]]] = {
+    "insmod": DriverSession._insmod,
+    "rmmod": DriverSession._rmmod,
+    "initcall": DriverSession._initcall,
+    "boot": DriverSession._boot,
+    "call": DriverSession._call,
+    "probe": DriverSession._probe,
+    "unplug": DriverSession._unplug,
+    "device": DriverSession._device,
+    "irq": DriverSession._irq,
+    "advance": DriverSession._advance,
+    "pending": DriverSession._nothing,
+    "sync": DriverSession._nothing,
+    "pressure": DriverSession._pressure,
+    "open": DriverSession._file,
+    "read": DriverSession._file,
+    "write": DriverSession._file,
+    "ioctl": DriverSession._file,
+    "close": DriverSession._file,
+}

@@ -1,0 +1,147 @@
+"""What the build says, where, and how it tells to mend it."""
+
+from __future__ import annotations
+
+import pytest
+
+from kmemquest.driver.build import BuildOptions, build
+from tests.driver.c_program import messages
+
+HEADER = """typedef unsigned long size_t;
+void *take(size_t n) __attribute__((warn_unused_result));
+int log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+"""
+
+STATEMENTS = [
+    ("return x;", "7:9 error ‘x’ undeclared (first use in this function)"),
+    ("foo(); return 0;", "error implicit declaration of function ‘foo’"),
+    ("return take();", "error too few arguments to function ‘take’"),
+    ("take(1, 2); return 0;", "error too many arguments to function ‘take’"),
+    ("take(1); return 0;", "error ignoring return value of ‘take’ declared with attribute"),
+    ("int *p = 5; return *p;", "initialization of ‘int *’ from ‘int’ makes pointer from integer"),
+    ("long a; int *p = &a; return *p;", "initialization of ‘int *’ from incompatible pointer type"),
+    ("char *s = 0; int i = s; return i;", "‘int’ from ‘char *’ makes integer from pointer"),
+    ("const char *s = 0; char *t = s; return *t;", "initialization discards ‘const’ qualifier"),
+    ("const int i = 1; i = 2; return i;", "assignment of read-only variable ‘i’"),
+    ("struct s t; return 0;", "storage size of ‘t’ isn’t known"),
+    ("struct { int a; } t = { 0 }; return t.b;", "has no member named ‘b’"),
+    ("struct { int a; } *t = 0; return t.a;", "is a pointer; did you mean to use ‘->’?"),
+    ("int i; return i;", "error ‘i’ is used uninitialized"),
+    ("int i = 1; int i = 2; return i;", "error redefinition of ‘i’"),
+    ("int i = 0; return 0;", "error unused variable ‘i’"),
+    ("break; return 0;", "error break statement not within loop or switch"),
+    ("goto out; return 0;", "error label ‘out’ used but not defined"),
+    ("5 = 6; return 0;", "error lvalue required"),
+    ("return 1 << 40;", "error left shift count >= width of type"),
+    ("return 1 / 0;", "error division by zero"),
+    ("unsigned char c = 300; return c;", "changes value from ‘300’ to ‘44’"),
+    ("int a[2]; a = 0; return 0;", "assignment to expression with array type"),
+    ("double d = 1.5; return 0;", "floating point is not available in the kernel"),
+    ("return *5;", "invalid type argument of unary ‘*’"),
+    ("int n = 3; int a[n]; return a[0];", "variable length array"),
+    ('log_line("%lu\\n", 5); return 0;',
+     "format ‘%lu’ expects argument of type ‘long unsigned int’, but argument 2 has type ‘int’"),
+    ('log_line("%d\\n", sizeof(int)); return 0;',
+     "format ‘%d’ expects argument of type ‘int’, but argument 2 has type ‘long unsigned int’"),
+    ('log_line("%s\\n", 5); return 0;', "format ‘%s’ expects argument of type ‘char *’"),
+    ('log_line("%d %d\\n", 5); return 0;', "format ‘%d’ expects a matching ‘int’ argument"),
+    ('log_line("x\\n", 5); return 0;', "too many arguments for format"),
+    ("int x = 1; x == 2; return 0;", "statement with no effect"),
+    ("take; return 0;", "statement with no effect"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "message"), STATEMENTS)
+def test_semantic_errors(body: str, message: str) -> None:
+    found = messages(f"{HEADER}int f(void);\nint f(void)\n{{\n\t{body}\n}}\n")
+    assert len([m for m in found if " note " not in m]) == 1, found
+    assert found[0].startswith("7:")
+    assert message in found[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            "int f(void)\n{\n\tint a = 1\n\treturn a;\n}\n",
+            "3:11 error expected ‘;’ before ‘return’",
+        ),
+        ("int f(void)\n{\n\treturn (1 + 2;\n}\n", "3:15 error expected ‘)’ before ‘;’ token"),
+        (
+            "int f(void)\n{\n\tif (1) {\n\t\treturn 1;\n}\n",
+            "expected declaration or statement at end",
+        ),
+        ("int f(void)\n{\n\treturn 1;\n}\n}\n", "5:1 error expected identifier or ‘(’ before ‘}’"),
+        ("u32 x;\n", "1:1 error unknown type name ‘u32’"),
+        (
+            "int f(void)\n{\n\tint x = ;\n\treturn x;\n}\n",
+            "3:10 error expected expression before ‘;’",
+        ),
+        ('char *s = "abc;\n', 'missing terminating " character'),
+        ("int x = 0b12;\n", "invalid integer constant"),
+        ("int @;\n", "stray ‘@’ in program"),
+        ("struct s { int a }\n", "expected ‘;’ before ‘}’ token"),
+        ('int f(void) { asm("cli"); return 0; }\n', "inline assembly is not simulated"),
+        ("int x = " + "(" * 200 + "1" + ")" * 200 + ";\n", "brackets nested deeper"),
+    ],
+)
+def test_syntax_errors(source: str, message: str) -> None:
+    found = messages(source)
+    assert len(found) == 1
+    assert message in found[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("int f(void) { return 1; }\nint f(void) { return 2; }\n", "redefinition of ‘f’"),
+        ("int x = 1;\nint x = 2;\n", "redefinition of ‘x’"),
+        ("int x;\nlong x;\n", "conflicting types for ‘x’; have ‘long int’"),
+        ("int f(int);\nlong f(int);\n", "conflicting types for ‘f’; have ‘long int(int)’"),
+        ("static int f(void) { return 1; }\n", "‘f’ defined but not used"),
+        ("int f(void);\nint f(void) { int x = 1; if (x) return 1; }\n", "control reaches end"),
+        ("void f(void);\nvoid f(void) { return 1; }\n", "‘return’ with a value"),
+        ("int g(void);\nint f(void);\nint f(void) { return g(); }\n", 'modpost: "g" [driver.ko]'),
+        ("int f(void);\nint f(void) { out: return 0; }\n", "label ‘out’ defined but not used"),
+        ("struct s { int a; };\nstruct s { int b; };\n", "redefinition of ‘struct s’"),
+        ("int a[3];\nint b = a[0];\n", "initializer element is not constant"),
+        ('_Static_assert(1 == 2, "no");\n', "static assertion failed"),
+    ],
+)
+def test_file_scope_errors(source: str, message: str) -> None:
+    assert any(message in m for m in messages(source))
+
+
+def test_every_error_has_a_hint() -> None:
+    for body, _ in STATEMENTS:
+        source = f"{HEADER}int f(void);\nint f(void)\n{{\n\t{body}\n}}\n"
+        for item in build(source, options=BuildOptions(require_license=False)).diagnostics:
+            assert item.hint or item.severity == "note", str(item)
+
+
+def test_all_errors_of_a_file_are_told_at_once() -> None:
+    found = messages("int f(void);\nint f(void)\n{\n\ta();\n\tb = 1;\n\tb = 2;\n\treturn c;\n}\n")
+    assert [m.split(" ")[0] for m in found] == ["4:2", "5:2", "7:9"]
+
+
+def test_werror_is_a_choice() -> None:
+    source = "int f(void);\nint f(void) { int x = 1; return 0; }\n"
+    result = build(source, options=BuildOptions(werror=False, require_license=False))
+    assert result.ok
+    assert str(result.diagnostics[0]).endswith("warning: unused variable ‘x’ [-Wunused-variable]")
+    strict = build(source, options=BuildOptions(require_license=False))
+    assert str(strict.diagnostics[0]).endswith("[-Werror=unused-variable]")
+
+
+def test_missing_licence_and_section_mismatch_are_modposts() -> None:
+    assert "missing MODULE_LICENSE()" in messages("int x;\n", BuildOptions())[0]
+    source = """
+    static int table[4] __attribute__((section(".init.data"))) = { 1, 2, 3, 4 };
+    int f(int x);
+    int f(int x) { return table[x & 3]; }
+    """
+    found = messages(source)
+    assert (
+        "section mismatch in reference: f (section: .text) -> table (section: .init.data)"
+        in found[0]
+    )
