@@ -1,0 +1,192 @@
+"""The full-screen game. Screens are imported when they are first shown."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App
+
+from kmemquest.i18n import _, set_language
+from kmemquest.tui import glyphs as glyph_sets
+from kmemquest.tui import themes
+from kmemquest.tui.inks import Inks, inks_of
+from kmemquest.tui.operations import GAME, bindings
+from kmemquest.tui.services import Services
+from kmemquest.tui.tour import Tour
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.command import Provider
+    from textual.events import Resize
+    from textual.screen import Screen
+
+    from kmemquest.tui.glyphs import Glyphs
+    from kmemquest.tui.model import Desk
+
+MINIMUM = (80, 24)
+"""Columns and rows below which nothing can be read."""
+
+
+def run(*, tour: bool = False, language: str | None = None) -> int:
+    """Play in this terminal until the player leaves; returns the process's exit status."""
+    services = Services.real(language)
+    app = GameApp(services, tour=tour)
+    try:
+        app.run()
+    finally:
+        services.store.close()
+    return app.return_code or 0
+
+
+def _provider() -> type[Provider]:
+    from kmemquest.tui.command_search import OperationSearch
+
+    return OperationSearch
+
+
+class GameApp(App[None]):
+    """The game: its services, its settings in force, and the way between screens."""
+
+    TITLE = "KMemQuest"
+    # Textual loads no style sheet for a default screen, hence home's stands here.
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "screens/home.tcss"]
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_provider}
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS = bindings(GAME)
+
+    def __init__(self, services: Services, *, tour: bool = False) -> None:
+        set_language(services.preferences.language)
+        super().__init__()
+        self.services = services
+        self.tour = Tour() if tour else None
+        self._told: str | None = None
+        for theme in themes.build_themes():
+            self.register_theme(theme)
+        self.theme = services.preferences.theme
+        self._obey_motion()
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """The game's own colours for themes that do not define them."""
+        return themes.VARIABLES
+
+    def get_default_screen(self) -> Screen[Any]:
+        """Home."""
+        from kmemquest.tui.screens.home import HomeScreen
+
+        return HomeScreen()
+
+    @property
+    def glyphs(self) -> Glyphs:
+        """The glyph set in force."""
+        return glyph_sets.SETS[self.services.preferences.glyphs]
+
+    @property
+    def inks(self) -> Inks:
+        """The styles of the theme in force."""
+        return inks_of(self.theme_variables)
+
+    def on_mount(self) -> None:
+        """Start the tour where one was asked for."""
+        if self.tour is not None:
+            self.call_after_refresh(self.start_tour)
+
+    def on_resize(self, event: Resize) -> None:
+        """Say so when the terminal is too small, and come back when it is not."""
+        from kmemquest.tui.screens.too_small import TooSmallScreen
+
+        small = event.size.width < MINIMUM[0] or event.size.height < MINIMUM[1]
+        shown = isinstance(self.screen, TooSmallScreen)
+        if small and not shown:
+            self.push_screen(TooSmallScreen())
+        elif shown and not small:
+            self.pop_screen()
+
+    # --- settings -----------------------------------------------------------------------------
+
+    def change(self, name: str, value: str) -> None:
+        """Change a setting, save it, and show the game as it is now."""
+        setattr(self.services.preferences, name, value)
+        self.services.store.set(name, value)
+        if name == "theme":
+            self.theme = value
+        elif name == "motion":
+            self._obey_motion()
+        elif name == "language":
+            set_language(value)
+            self.services.language_changed()
+        self.tell_trouble()
+        for screen in self.screen_stack:
+            if name in ("language", "glyphs"):
+                screen.refresh(recompose=True)
+
+    def _obey_motion(self) -> None:
+        self.animation_level = "full" if self.services.preferences.motion == "full" else "none"
+
+    def tell_trouble(self) -> None:
+        """Say once what is wrong with the save file."""
+        trouble = self.services.store.trouble
+        if trouble is not None and trouble.kind != self._told:
+            from kmemquest.tui.wording import word_trouble
+
+            self.notify(word_trouble(trouble), title=_("Saving"), severity="warning", timeout=12)
+        self._told = trouble.kind if trouble is not None else None
+
+    # --- the way between screens ----------------------------------------------------------------
+
+    def action_leave(self) -> None:
+        """Leave the screen, or the game from home."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+        else:
+            self.exit()
+
+    def back_to(self, name: str) -> None:
+        """Go back to the last screen of a name; home if there is none."""
+        while len(self.screen_stack) > 1 and getattr(self.screen, "NAME", "") != name:
+            self.pop_screen()
+
+    def action_go(self, place: str) -> None:
+        """Open one of the places that home offers."""
+        from kmemquest.tui import places
+
+        places.open_place(self, place)
+
+    def open_level(self, level: str) -> None:
+        """Open a level; says why where that is impossible."""
+        from kmemquest.tui import places
+
+        places.open_level(self, level)
+
+    def show_level(self, desk: Desk) -> None:
+        """Show an open level."""
+        from kmemquest.tui.screens.level import LevelScreen
+
+        self.push_screen(LevelScreen(desk))
+
+    def action_show_help(self) -> None:
+        """Explain the screen and the widget that has the focus."""
+        from kmemquest.tui.screens.help import help_for
+
+        self.push_screen(help_for(self.screen))
+
+    # --- the tour -------------------------------------------------------------------------------
+
+    def start_tour(self) -> None:
+        """Open the first level with a guide beside it."""
+        self.tour = Tour()
+        entries = self.services.library.entries()
+        if entries:
+            self.open_level(entries[0].id)
+
+    def happened(self, deed: str) -> None:
+        """Tell the guide what the player did."""
+        if self.tour is None:
+            return
+        self.tour.happened(deed)
+        if deed == "won":
+            self.services.store.set("tour", "done")
+        refresh = getattr(self.screen, "refresh_coach", None)
+        if refresh is not None:
+            refresh()

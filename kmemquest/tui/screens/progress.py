@@ -1,0 +1,74 @@
+"""What the player has done so far, and where it is saved."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+
+from kmemquest.i18n import _
+from kmemquest.tui.glyphs import stars
+from kmemquest.tui.operations import BACK
+from kmemquest.tui.screens.base import GameScreen, bindings
+from kmemquest.tui.screens.paper import SCROLL
+from kmemquest.tui.widgets.caption import Head
+from kmemquest.tui.widgets.prose import Paragraph, Prose
+from kmemquest.tui.widgets.row import fit
+
+
+class ProgressScreen(GameScreen):
+    """Levels, quiz topics, the save file."""
+
+    NAME = "progress"
+    CSS_PATH = "progress.tcss"
+    HELP = "progress"
+    OPERATIONS = (SCROLL, BACK)
+    BINDINGS = bindings((BACK,))
+    AUTO_FOCUS = "#words"
+
+    def body(self) -> ComposeResult:
+        """One sheet."""
+        yield Head(_("progress"), "")
+        words = Prose([*self._levels(), *self._quiz(), *self._file()], indent=2, id="words")
+        words.can_focus = True
+        yield words
+
+    def _levels(self) -> list[Paragraph]:
+        store = self.game.services.store
+        lines: list[Paragraph] = [("title", _("Levels"))]
+        entries = self.game.services.library.entries()
+        for entry in entries:
+            progress = store.level(entry.id)
+            title = fit(f"{entry.number}  {entry.title}", 44, self.glyphs.ellipsis)
+            if progress.attempts:
+                words = _("{attempts} attempts").format(attempts=progress.attempts)
+                tone = "plain" if progress.passed else "quiet"
+                lines.append((tone, f"{title} {stars(self.glyphs, progress.best_stars)}  {words}"))
+            else:
+                lines.append(("quiet", f"{title} {self.glyphs.dash}"))
+        return [*lines, ("plain", "")]
+
+    def _quiz(self) -> list[Paragraph]:
+        store = self.game.services.store
+        lines: list[Paragraph] = [("title", _("Interview trainer"))]
+        topics: dict[str, list[bool]] = {}
+        for tally in store.questions().values():
+            topics.setdefault(tally.topic, []).append(tally.last_right)
+        if not topics:
+            lines.append(("quiet", _("no question answered yet")))
+        titles = {}
+        if topics:
+            titles = {topic.id: topic.title for topic in self.game.services.trainer.topics()}
+        for topic, results in sorted(topics.items()):
+            filled = round(20 * sum(results) / len(results))
+            bar = self.glyphs.fill * filled + self.glyphs.empty * (20 - filled)
+            title = fit(titles.get(topic, topic), 30, self.glyphs.ellipsis)
+            lines.append(("plain", f"{title} {bar}  {sum(results)}/{len(results)}"))
+        return [*lines, ("plain", "")]
+
+    def _file(self) -> list[Paragraph]:
+        store = self.game.services.store
+        lines: list[Paragraph] = [("title", _("Save file")), ("quiet", str(store.path))]
+        if store.trouble is not None:
+            from kmemquest.tui.wording import word_trouble
+
+            lines.append(("warn", f"{self.glyphs.flag} {word_trouble(store.trouble)}"))
+        return lines

@@ -1,0 +1,223 @@
+"""Phase 3 of a level: what came of it, the first bad step, the rule, and all other options."""
+
+from __future__ import annotations
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.message import Message
+from textual.worker import get_current_worker
+
+from kmemquest.i18n import N_, _
+from kmemquest.tui.glyphs import stars
+from kmemquest.tui.model import Desk, Outcome, Play
+from kmemquest.tui.operations import BACK, Operation
+from kmemquest.tui.screens.base import GameScreen, bindings
+from kmemquest.tui.widgets.caption import Head, Rule
+from kmemquest.tui.widgets.choice_list import ChoiceList
+from kmemquest.tui.widgets.outcome_table import OutcomeTable
+from kmemquest.tui.widgets.prose import Paragraph, Prose
+
+
+class VerdictScreen(GameScreen):
+    """Stars, goals, the rule, and a table every row of which was really run."""
+
+    NAME = "verdict"
+    CSS_PATH = "verdict.tcss"
+    HELP = "verdict"
+    OPERATIONS = (
+        Operation(
+            "verdict.retry",
+            "r",
+            "retry",
+            N_("retry"),
+            N_("Go back to the cards; what you chose is still there."),
+            shown="r",
+        ),
+        Operation(
+            "verdict.others",
+            "o",
+            "others",
+            N_("compare"),
+            N_("Run every option and compare. Before you pass, better think first."),
+            shown="o",
+        ),
+        Operation(
+            "verdict.watch",
+            "f",
+            "first_bad",
+            N_("first bad"),
+            N_("Watch the run from the step where it went wrong."),
+            shown="f",
+        ),
+        Operation(
+            "verdict.debrief",
+            "d",
+            "debrief",
+            N_("debrief"),
+            N_("What this level wanted to teach, and where to read on."),
+            shown="d",
+        ),
+        Operation("verdict.next", "n", "next_level", N_("next"), N_("Go on."), shown="n"),
+        BACK,
+    )
+    BINDINGS = bindings(OPERATIONS)
+
+    class Compared(Message):
+        """One option was run."""
+
+        def __init__(self, outcome: Outcome) -> None:
+            super().__init__()
+            self.outcome = outcome
+
+    def __init__(self, desk: Desk, play: Play) -> None:
+        super().__init__()
+        self.desk = desk
+        self.play = play
+        self._outcomes: list[Outcome] = []
+        self._asked = False
+
+    def body(self) -> ComposeResult:
+        """Verdict, goals, table."""
+        yield Head(id="head")
+        yield Prose((), id="words")
+        yield Rule(_("goals"))
+        yield Prose((), id="goals")
+        yield Rule(_("every option, really run"), id="table-rule")
+        yield OutcomeTable(id="table")
+
+    def on_mount(self) -> None:
+        """Say it."""
+        brief = self.desk.brief
+        verdict = self.play.verdict
+        title = f"{brief.number} {brief.title}".strip()
+        self.query_one("#head", Head).show(title, stars(self.glyphs, verdict.stars))
+        self.query_one("#words", Prose).show(*self._words())
+        self.query_one("#goals", Prose).show(*self._goals())
+        if verdict.passed:
+            self.action_others()
+            self.game.happened("won")
+        else:
+            self.query_one("#table", OutcomeTable).say(
+                _("Press o to see what every option does, or r to think again first.")
+            )
+
+    def _words(self) -> list[Paragraph]:
+        verdict = self.play.verdict
+        mark = self.glyphs.met if verdict.passed else self.glyphs.unmet
+        tone = "good" if verdict.passed else "bad"
+        words: list[Paragraph] = [("plain", ""), (tone, f"{mark} {verdict.headline}")]
+        if verdict.first_bad:
+            words.append(("plain", "  " + _("First bad") + f"\t{verdict.first_bad}"))
+        if verdict.rule:
+            words.append(("plain", "  " + _("Rule") + f"\t{verdict.rule}"))
+        if verdict.remark:
+            words.append(("quiet", "  " + _("Because") + f"\t{verdict.remark}"))
+        if verdict.prediction:
+            foretold = verdict.foretold
+            said = self.glyphs.met if foretold else self.glyphs.unmet
+            words.append(
+                (
+                    "good" if foretold else "warn",
+                    f"{said} " + _("Predicted") + f"\t{verdict.prediction}",
+                )
+            )
+        words.append(("plain", ""))
+        return words
+
+    def _goals(self) -> list[Paragraph]:
+        goals: list[Paragraph] = []
+        for goal in self.play.verdict.goals:
+            if goal.rank > 1 and not self.play.verdict.passed:
+                continue
+            mark = self.glyphs.met if goal.met else self.glyphs.unmet
+            rank = f"{self.glyphs.star * goal.rank} " if goal.rank > 1 else ""
+            why = f" {self.glyphs.dash} {goal.why}" if goal.why and not goal.met else ""
+            tone = "good" if goal.met else "bad" if goal.rank == 1 else "quiet"
+            goals.append((tone, f"{mark} {rank}{goal.text}{why}"))
+        return goals
+
+    # --- the other options ----------------------------------------------------------------------
+
+    def action_others(self) -> None:
+        """Run all options, one after the other, and show each as soon as it is known."""
+        table = self.query_one("#table", OutcomeTable)
+        table.focus()
+        if self._asked:
+            return
+        self._asked = True
+        table.say(_("running every option"))
+        self._compare()
+
+    @work(thread=True, exclusive=True, group="compare", exit_on_error=False)
+    def _compare(self) -> None:
+        worker = get_current_worker()
+        for run_option in self.desk.outcomes():
+            if worker.is_cancelled:
+                return
+            self.post_message(self.Compared(run_option()))
+
+    @on(Compared)
+    def _compared(self, event: Compared) -> None:
+        self._outcomes.append(event.outcome)
+        chosen = dict(self.play_answers())
+        self.query_one("#table", OutcomeTable).show_outcomes(self._outcomes, chosen)
+
+    def play_answers(self) -> dict[str, str]:
+        """The answers of this run, for finding its row."""
+        return dict(self.game.services.store.level(self.desk.brief.id).last_answers)
+
+    @on(ChoiceList.Chosen, "#table")
+    def _open_outcome(self, event: ChoiceList.Chosen) -> None:
+        for number, outcome in enumerate(self._outcomes):
+            if event.choice.id == str(number):
+                self._watch_outcome(outcome)
+
+    @work(thread=True, exclusive=True, group="rerun", exit_on_error=False)
+    def _watch_outcome(self, outcome: Outcome) -> None:
+        play = self.desk.run(outcome.answers, None)
+        self.app.call_from_thread(self._show_play, play)
+
+    def _show_play(self, play: Play) -> None:
+        if not play.marks:
+            self.notify(_("This answer does not compile, so there is nothing to watch."))
+            return
+        from kmemquest.tui.screens.watch import WatchScreen
+
+        first = play.verdict.first_bad_step or 0
+        self.app.push_screen(WatchScreen(self.desk, play, first, compared=True))
+
+    # --- on to other screens ----------------------------------------------------------------------
+
+    def action_first_bad(self) -> None:
+        """Watch from where it went wrong."""
+        step = self.play.verdict.first_bad_step
+        if not self.play.marks:
+            self.notify(_("There is nothing to watch: the driver never ran."))
+            return
+        from kmemquest.tui.screens.watch import WatchScreen
+
+        self.app.push_screen(WatchScreen(self.desk, self.play, step or 0, compared=True))
+
+    def action_retry(self) -> None:
+        """Back to the cards."""
+        self.game.happened("retried")
+        self.game.back_to("level")
+
+    def action_debrief(self) -> None:
+        """What it was about."""
+        from kmemquest.tui.screens.debrief import DebriefScreen
+
+        self.app.push_screen(DebriefScreen(self.desk))
+
+    def action_next_level(self) -> None:
+        """The level after this one in the campaign."""
+        entries = list(self.game.services.library.entries())
+        ids = [entry.id for entry in entries]
+        place = ids.index(self.desk.brief.id) + 1 if self.desk.brief.id in ids else len(ids)
+        if place >= len(ids):
+            self.notify(_("This was the last level."))
+            return
+        game = self.game
+        below = {getattr(screen, "NAME", "") for screen in game.screen_stack}
+        game.back_to("campaign" if "campaign" in below else "home")
+        game.open_level(ids[place])
