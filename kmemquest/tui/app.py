@@ -29,10 +29,13 @@ MINIMUM = (80, 24)
 """Columns and rows below which nothing can be read."""
 
 
-def run(*, tour: bool = False, language: str | None = None) -> int:
-    """Play in this terminal until the player leaves; returns the process's exit status."""
+def run(*, tour: bool = False, language: str | None = None, level: str | None = None) -> int:
+    """Play in this terminal until the player leaves; returns the process's exit status.
+
+    `level` is the id or the file of a level to open at once.
+    """
     services = Services.real(language)
-    app = GameApp(services, tour=tour)
+    app = GameApp(services, tour=tour, level=level)
     try:
         app.run()
     finally:
@@ -56,11 +59,12 @@ class GameApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS = bindings(GAME)
 
-    def __init__(self, services: Services, *, tour: bool = False) -> None:
+    def __init__(self, services: Services, *, tour: bool = False, level: str | None = None) -> None:
         set_language(services.preferences.language)
         super().__init__()
         self.services = services
         self.tour = Tour() if tour else None
+        self._first_level = level
         self._told: str | None = None
         for theme in themes.build_themes():
             self.register_theme(theme)
@@ -88,9 +92,11 @@ class GameApp(App[None]):
         return inks_of(self.theme_variables)
 
     def on_mount(self) -> None:
-        """Start the tour where one was asked for."""
+        """Start the tour, or open the level, that was asked for."""
         if self.tour is not None:
             self.call_after_refresh(self.start_tour)
+        elif self._first_level is not None:
+            self.call_after_refresh(self.open_level, self._first_level)
 
     def on_resize(self, event: Resize) -> None:
         """Say so when the terminal is too small, and come back when it is not."""

@@ -83,10 +83,11 @@ class LevelLibrary:
             raise LevelUnavailable(str(error)) from error
 
     def open(self, level: str) -> LevelDesk:
-        """Load a level."""
+        """Load a level by its id, or by the path of its file."""
         try:
-            entry = self._campaign.entry(level)
-            return LevelDesk(entry.load(), entry.label)
+            labels = {entry.id: entry.label for entry in self._campaign.entries}
+            loaded = self._campaign.find(level)
+            return LevelDesk(loaded, labels.get(loaded.id, ""))
         except (ProblemsFound, UnknownLevel, OSError) as error:
             raise LevelUnavailable(str(error)) from error
 

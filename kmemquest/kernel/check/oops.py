@@ -53,7 +53,7 @@ def warn(
     `operands` are the first arguments of `function`, shown in their registers.
     """
     context = machine.context
-    line, where = located(build_of(machine), file, line, function)
+    line, where = _place(machine, file, line, function)
     head = f"WARNING: CPU: 0 PID: {context.task.pid} at {file}:{line} {where}"
     lines = [
         CUT_HERE,
@@ -105,7 +105,7 @@ def warn_once(
 
 def bug(machine: Machine, file: str, line: int, function: str, *, kind: str = "kernel-bug") -> None:
     """BUG(): an invalid-opcode oops that ends the task, or the machine in interrupt context."""
-    line, where = located(build_of(machine), file, line, function)
+    line, where = _place(machine, file, line, function)
     headline = f"kernel BUG at {file}:{line}!"
     head = [CUT_HERE, headline, _oops_line(machine, "invalid opcode: 0000")]
     _oops(machine, kind, headline, head, where, detail=function)
@@ -160,7 +160,7 @@ def general_protection_oops(machine: Machine, address: int, function: str = "") 
 
 
 def _shadow_fault(machine: Machine, address: int, size: int, kind: str, function: str) -> None:
-    """An address without shadow: the check itself faults (`mm/kasan/report.c:kasan_non_canonical_hook`)."""
+    """An address without shadow: KASAN's check itself faults (`kasan_non_canonical_hook`)."""
     headline = _protection_line(machine, SHADOW_OFFSET + (address >> 3))
     first = address & ~7
     words = "null-ptr-deref" if address < PAGE_SIZE else "probably user-memory-access"
@@ -197,23 +197,31 @@ def _page_table_walk(machine: Machine, address: int) -> str:
         inside = VMALLOC_START <= address < VMALLOC_START + (1 << 45)
         depth = (4 if address < VMALLOC_START + (1 << 30) else 2) if inside else 0
         first = 0x1820000
-    words = []
-    for level, name in enumerate(("PGD", "P4D", "PUD", "PMD", "PTE")):
-        if level >= max(depth, 1) or not depth:
-            break
-        # Four levels only: the P4D is the PGD over again.
-        words.append(f"{name} {first + 0x1000 * max(level - 1, 0) + TABLE:x}")
-    missing = ("PGD", "P4D", "PUD", "PMD", "PTE")[depth]
-    tail = ["PGD 0", "P4D 0"] if not depth else [f"{missing} 0"]
-    return " ".join([*words, *tail]) + ("" if depth == 4 else " ")
+    names = ("PGD", "P4D", "PUD", "PMD", "PTE")
+    if not depth:
+        return "PGD 0 P4D 0 "
+    # With four levels the P4D is the PGD over again.
+    present = [
+        f"{name} {first + 0x1000 * max(level - 1, 0) + TABLE:x}"
+        for level, name in enumerate(names[:depth])
+    ]
+    return " ".join([*present, f"{names[depth]} 0"]) + ("" if depth == 4 else " ")
+
+
+def _place(machine: Machine, file: str, line: int, function: str) -> tuple[int, str]:
+    """Return (source line, symbol): of the driver's own statement, or of a kernel function."""
+    site = machine.context.site
+    if site is not None and function == site.function:
+        return line, symbol(machine, site)
+    return located(build_of(machine), file, line, function)
 
 
 def _faulting(machine: Machine, function: str) -> str:
     """Return the symbol of the faulting code: a kernel function, or the driver's statement."""
-    if function:
-        return located(build_of(machine), "", 0, function)[1]
     site = machine.context.site
-    return symbol(machine, site) if site is not None else "0x0"
+    if not function:
+        return symbol(machine, site) if site is not None else "0x0"
+    return _place(machine, "", 0, function)[1]
 
 
 def _is_site(machine: Machine, where: str) -> bool:

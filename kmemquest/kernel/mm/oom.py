@@ -21,6 +21,11 @@ KILL_COST: Final = 5_000_000
 """Nanoseconds until a killed process has given its memory back."""
 
 
+def points(rss: int, page_table_bytes: int, adjustment: int, total_pages: int) -> int:
+    """Return how deserving of death a process is, in pages (`oom_badness`)."""
+    return rss + page_table_bytes // PAGE_SIZE + adjustment * (total_pages // 1000)
+
+
 class OomKiller:
     """Chooses victims by resident memory, not by guilt."""
 
@@ -62,17 +67,18 @@ class OomKiller:
         chosen: Process | None = None
         most = 0
         for process in self._machine.reclaim.user.processes.values():
-            points = self.badness(process)
-            if points is not None and (chosen is None or points > most):
-                chosen, most = process, points
+            badness = self.badness(process)
+            if badness is not None and (chosen is None or badness > most):
+                chosen, most = process, badness
         return chosen
 
     def badness(self, process: Process) -> int | None:
         """Return a process's points in pages, None for those never killed (`oom_badness`)."""
         if process.pid == INIT_PID or process.oom_score_adj == OOM_SCORE_ADJ_MIN or process.dying:
             return None
-        points = process.rss + process.page_table_bytes // PAGE_SIZE
-        return points + process.oom_score_adj * (self.total_pages() // 1000)
+        return points(
+            process.rss, process.page_table_bytes, process.oom_score_adj, self.total_pages()
+        )
 
     def total_pages(self) -> int:
         """Return the RAM that a score of 1000 stands for."""

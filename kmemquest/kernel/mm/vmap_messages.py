@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel.check.oops import bug, warn, warn_once
 from kmemquest.kernel.events import Report
-from kmemquest.kernel.gfp import NOWARN, format_gfp
+from kmemquest.kernel.gfp import NOWARN
 from kmemquest.kernel.log import KERN_WARNING
 from kmemquest.kernel.text.dump_stack import dump_stack, symbol
 from kmemquest.kernel.text.mem_info import mem_info
-from kmemquest.kernel.text.page_failure_report import REPORT_INTERVAL, allowed_nodes
+from kmemquest.kernel.text.page_failure_report import (
+    REPORT_INTERVAL,
+    allowed_nodes,
+    failure_line,
+)
 from kmemquest.kernel.text.pointer import hashed_pointer
 
 if TYPE_CHECKING:
@@ -52,10 +56,7 @@ def warn_vmalloc(machine: Machine, gfp: int, message: str) -> None:
     """
     if gfp & NOWARN:
         return
-    headline = (
-        f"{machine.context.task.comm}: {message}, mode:{gfp:#x}({format_gfp(gfp)}), "
-        f"nodemask=(null),cpuset=/,mems_allowed={allowed_nodes(machine)}"
-    )
+    headline = failure_line(machine.context.task.comm, message, gfp, allowed_nodes(machine))
     spoken = _may_report(machine)
     lines: tuple[str, ...] = ()
     if spoken:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel import gfp as _gfp
@@ -38,26 +39,83 @@ TASK_HEADING: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class TaskPicture:
+    """A task as the killer's table shows it; memory in pages, page tables in bytes."""
+
+    pid: int
+    comm: str
+    uid: int
+    total_vm: int
+    anon: int
+    shmem: int
+    page_table_bytes: int
+    oom_score_adj: int
+
+    @property
+    def rss(self) -> int:
+        """All resident pages; this machine maps no files."""
+        return self.anon + self.shmem
+
+
+def task_picture(process: Process) -> TaskPicture:
+    """Take the picture of a process."""
+    return TaskPicture(
+        process.pid,
+        process.comm,
+        process.uid,
+        process.total_vm,
+        process.anon,
+        process.shmem,
+        process.page_table_bytes,
+        process.oom_score_adj,
+    )
+
+
 def print_kill(machine: Machine, gfp: int, order: int, victim: Process) -> None:
     """Print why the killer was called, the state of memory and tasks, and who dies."""
     header = _header(machine, gfp, order, KILLER_FRAMES)
-    verdict = (
-        "oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,"
-        f"mems_allowed={allowed_nodes(machine)},global_oom,task_memcg=/,task={victim.comm},"
-        f"pid={victim.pid},uid={victim.uid}"
+    verdict, killed = death_lines(task_picture(victim), allowed_nodes(machine))
+    lines = (*header, verdict, killed)
+    report = Report(
+        "oom-kill", "message", killed, lines, site=machine.site, detail=f"pid {victim.pid}"
     )
+    machine.report(report, KERN_WARNING)
+
+
+def death_lines(victim: TaskPicture, nodes: str) -> tuple[str, str]:
+    """Render the verdict and the obituary; `nodes` is the list of allowed nodes."""
     kib = KIB_PER_PAGE
+    verdict = (
+        f"oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed={nodes},"
+        f"global_oom,task_memcg=/,task={victim.comm},pid={victim.pid},uid={victim.uid}"
+    )
     killed = (
         f"Out of memory: Killed process {victim.pid} ({victim.comm}) "
         f"total-vm:{victim.total_vm * kib}kB, anon-rss:{victim.anon * kib}kB, file-rss:0kB, "
         f"shmem-rss:{victim.shmem * kib}kB, UID:{victim.uid} "
         f"pgtables:{victim.page_table_bytes >> 10}kB oom_score_adj:{victim.oom_score_adj}"
     )
-    lines = (*header, verdict, killed)
-    report = Report(
-        "oom-kill", "message", killed, lines, site=machine.site, detail=f"pid {victim.pid}"
+    return verdict, killed
+
+
+def invocation(comm: str, gfp: int, order: int, adjustment: int) -> str:
+    """Render the first line of the report."""
+    return (
+        f"{comm} invoked oom-killer: gfp_mask={gfp:#x}({_gfp.format_gfp(gfp)}), "
+        f"order={order}, oom_score_adj={adjustment}"
     )
-    machine.report(report, KERN_WARNING)
+
+
+def task_table(tasks: list[TaskPicture]) -> list[str]:
+    """Render the table of tasks (`dump_tasks`)."""
+    rows = [
+        f"[{task.pid:7d}] {task.uid:5d} {task.pid:5d} {task.total_vm:8d} {task.rss:8d} "
+        f"{task.anon:8d} {0:8d} {task.shmem:9d} {task.page_table_bytes:8d} {0:8d}         "
+        f"{task.oom_score_adj:5d} {task.comm}"
+        for task in tasks
+    ]
+    return ["Tasks state (memory values in pages):", TASK_HEADING, *rows]
 
 
 def print_nobody_left(machine: Machine, gfp: int, order: int) -> None:
@@ -73,14 +131,11 @@ def _header(machine: Machine, gfp: int, order: int, frames: tuple[str, ...]) -> 
     caller = machine.reclaim.user.processes.get(task.pid)
     adjustment = caller.oom_score_adj if caller is not None else 0
     return [
-        f"{task.comm} invoked oom-killer: gfp_mask={gfp:#x}({_gfp.format_gfp(gfp)}), "
-        f"order={order}, oom_score_adj={adjustment}",
+        invocation(task.comm, gfp, order, adjustment),
         *dump_stack(machine, frames),
         *mem_info(machine, gfp),
         *_unreclaimable_slabs(machine),
-        "Tasks state (memory values in pages):",
-        TASK_HEADING,
-        *(_task_row(process) for process in _by_pid(machine)),
+        *task_table([task_picture(process) for process in _by_pid(machine)]),
     ]
 
 
@@ -88,14 +143,6 @@ def _by_pid(machine: Machine) -> list[Process]:
     """Return the killable processes; init is never listed (`dump_tasks`)."""
     processes = machine.reclaim.user.processes
     return [processes[pid] for pid in sorted(processes) if pid != 1]
-
-
-def _task_row(process: Process) -> str:
-    return (
-        f"[{process.pid:7d}] {process.uid:5d} {process.pid:5d} {process.total_vm:8d} "
-        f"{process.rss:8d} {process.anon:8d} {0:8d} {process.shmem:9d} "
-        f"{process.page_table_bytes:8d} {0:8d}         {process.oom_score_adj:5d} {process.comm}"
-    )
 
 
 def _unreclaimable_slabs(machine: Machine) -> list[str]:

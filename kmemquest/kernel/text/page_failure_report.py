@@ -30,6 +30,14 @@ def allowed_nodes(machine: Machine) -> str:
     return f"0-{last}" if last else "0"
 
 
+def failure_line(comm: str, words: str, gfp: int, nodes: str) -> str:
+    """Render the first line of what `warn_alloc` prints; `nodes` is the list of allowed nodes."""
+    return (
+        f"{comm}: {words}, mode:{gfp:#x}({_gfp.format_gfp(gfp)}), nodemask=(null),cpuset=/,"
+        f"mems_allowed={nodes}"
+    )
+
+
 def print_failure(machine: Machine, gfp: int, order: int, last: int | None, now: int) -> int | None:
     """Print the report unless the last one is too young; return when the last one was printed.
 
@@ -38,11 +46,8 @@ def print_failure(machine: Machine, gfp: int, order: int, last: int | None, now:
     """
     if gfp & _gfp.NOWARN or (gfp & _gfp.GFP_DMA and machine.pages.zones[0].index != 0):
         return last
-    headline = (
-        f"{machine.context.task.comm}: page allocation failure: order:{order}, "
-        f"mode:{gfp:#x}({_gfp.format_gfp(gfp)}), nodemask=(null),cpuset=/,"
-        f"mems_allowed={allowed_nodes(machine)}"
-    )
+    words = f"page allocation failure: order:{order}"
+    headline = failure_line(machine.context.task.comm, words, gfp, allowed_nodes(machine))
     spoken = last is None or now - last >= REPORT_INTERVAL
     lines: tuple[str, ...] = ()
     if spoken:
