@@ -38,3 +38,10 @@ def test_every_level_text_has_both_languages() -> None:
         if path.name.count(".") == 1:
             for language in ("en", "zh_CN"):
                 assert path.with_name(f"{path.stem}.{language}.yaml").exists()
+
+
+def test_architecture_shows_the_fidelity_table_as_it_is() -> None:
+    from kmemquest.content.fidelity import markdown_table, read_fidelity
+
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert markdown_table(read_fidelity()) in text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel.check.atomic_sleep import check_sleep
 from kmemquest.kernel.check.kasan import Kasan
@@ -11,6 +11,10 @@ from kmemquest.kernel.check.ledger import Holding, Ledger
 if TYPE_CHECKING:
     from kmemquest.kernel.context import Frame
     from kmemquest.kernel.machine import Machine
+
+
+LOCK_DEBUGGING_OFF: Final = "lock-debugging-disabled"
+"""Once-only mark of the line that tells of it; once per boot, not a warning."""
 
 
 class Checks:
@@ -50,6 +54,10 @@ class Checks:
             return False
         self._once.add(key)
         return True
+
+    def rearm_warnings(self) -> None:
+        """Let every once-only WARNING speak again (`/sys/kernel/debug/clear_warn_once`)."""
+        self._once &= {LOCK_DEBUGGING_OFF}
 
     # --- the driver's holdings --------------------------------------------------------------
 

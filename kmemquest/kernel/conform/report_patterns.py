@@ -23,6 +23,7 @@ from typing import Final
 UNPREDICTABLE: Final = {
     "address": "0*[0-9a-f]{1,16}",
     "symbol": r"[\w.]+\+0x[0-9a-f]+/0x[0-9a-f]+(?: \[\w+\])?|0x[0-9a-f]+",
+    "module_symbol": r"[\w.]+\+0x[0-9a-f]+/0x[0-9a-f]+ \[\w+\]",
     "pid": r"\d+",
     "time": r"\d+",
     "register": "[0-9a-f]{4,16}",
@@ -30,7 +31,8 @@ UNPREDICTABLE: Final = {
     r"0x[0-9a-f]+\.",
     "slot": r"\d+",
 }
-"""Class -> expression. Addresses (hashed or not), stack traces, registers, code bytes, times,
+"""Class -> expression. Addresses (hashed or not), stack traces, functions of the module that
+made the mistake (its compiler placed them), registers, code bytes, times,
 PIDs, and the place of an object in its slab, which follows the random order of the free list."""
 
 _PREDICTABLE: Final = {
@@ -118,9 +120,10 @@ DUMP_STACK: Final = (
     ("stack-tag", " <[[/]]{word}>"),
     ("frame", " [[? ]]{symbol}"),
     ("ip-user", "RIP: 0033:0x{register}"),
+    ("ip-module", "RIP: 0010:{module_symbol}"),
     ("ip", "RIP: 0010:{text}"),
     ("code", "Code: {code}"),
-    ("stack-user", "RSP: 002b:{register} EFLAGS: {register}[[ ORIG_RAX: {hex}]]"),
+    ("stack-user", "RSP: 002b:{register} EFLAGS: {register}[[ ORIG_RAX: {register}]]"),
     ("stack", "RSP: 0018:{register} EFLAGS: {register}"),
     ("registers-a", "RAX: {register} RBX: {register} RCX: {register}"),
     ("registers-b", "RDX: {register} RSI: {register} RDI: {register}"),
@@ -136,6 +139,7 @@ DUMP_STACK: Final = (
 
 WARNINGS: Final = (
     ("cut", "------------[ cut here ]------------"),
+    ("warning-module", "WARNING: CPU: {n} PID: {pid} at {word}:{n} {module_symbol}"),
     ("warning", "WARNING: CPU: {n} PID: {pid} at {word}:{n} {text}"),
     ("end-trace", "---[ end trace 0000000000000000 ]---"),
     ("lock-debugging", "Disabling lock debugging due to kernel taint"),

@@ -126,9 +126,11 @@ def bad_page(pages: PageAllocator, pfn: int, reason: str, inner: tuple[str, ...]
         head,
         *dump_page(pages, pfn, reason),
         modules_line(machine),
-        *dump_stack(machine, ("dump_stack_lvl+0x5d/0x80", "bad_page+0x6e/0x110", *inner)),
-        "Disabling lock debugging due to kernel taint",
+        *dump_stack(machine, ("dump_stack_lvl", "bad_page", *inner)),
     ]
+    spoken = frames.bad_reported <= BURST
+    if spoken and machine.checks.once("lock-debugging-disabled"):
+        lines.append("Disabling lock debugging due to kernel taint")
     report = Report(
         "bad-page",
         "BUG report",
@@ -136,7 +138,7 @@ def bad_page(pages: PageAllocator, pfn: int, reason: str, inner: tuple[str, ...]
         tuple(lines),
         address=pfn_to_page(pfn),
         site=machine.site,
-        spoken=frames.bad_reported <= BURST,
+        spoken=spoken,
         detail=reason,
     )
     machine.report(report, KERN_ALERT)

@@ -190,6 +190,8 @@ class SlabAllocator:
                 f"but object is from {slab.cache.name}",
                 kind="wrong-cache",
             )
+            for line in slab_report.tracking(self, slab.cache, address):
+                self.machine.log.print(line, KERN_ERR)
         self.free_to_slab(slab, address, call)
 
     def free_bulk(self, cache: KmemCache | None, addresses: Sequence[int]) -> None:

@@ -62,7 +62,8 @@ def create(
             _add_alias(slub, existing, name, size)
             return existing
     if size == 0:
-        divide_error_oops(machine, "calculate_sizes")
+        inner = ("calculate_sizes", "do_kmem_cache_create", "__kmem_cache_create_args")
+        divide_error_oops(machine, "reciprocal_value", inner)
         return None
     cache = open_cache(
         slub,

@@ -27,6 +27,16 @@ LOAD: Final = (
     *SYSTEM_CALL,
 )
 UNLOAD: Final = ("__x64_sys_delete_module", *SYSTEM_CALL)
+USER_FAULT: Final = (
+    "__handle_mm_fault",
+    "handle_mm_fault",
+    "do_user_addr_fault",
+    "exc_page_fault",
+    "asm_exc_page_fault",
+)
+"""Without a driver on the stack, a process is in the kernel because it touched new memory."""
+USER_MODE: Final = -1
+"""In place of a system call's number: the program was interrupted, it did not call."""
 FILE_OPERATIONS: Final[tuple[tuple[str, int, tuple[str, ...]], ...]] = (
     ("read", 0x00, ("vfs_read", "ksys_read")),
     ("write", 0x01, ("vfs_write", "ksys_write")),
@@ -65,7 +75,7 @@ def entry_lines(machine: Machine) -> list[str]:
     frames, system_call = _task_entry(context)
     lines = _frames(build, frames)
     if system_call is not None:
-        lines += user_registers(system_call)
+        lines += user_registers(system_call if system_call != USER_MODE else None)
     return [*lines, " </TASK>"]
 
 
@@ -83,7 +93,7 @@ def _task_entry(context: Context) -> tuple[tuple[str, ...], int | None]:
     if task.pid == 1:
         return INIT, None
     if not stack:
-        return (), None
+        return USER_FAULT, USER_MODE
     for word, number, frames in FILE_OPERATIONS:
         if word in stack[0].function:
             return (*frames, *SYSTEM_CALL), number

@@ -26,6 +26,7 @@ RULE: Final = "-" * 77
 ROW: Final = 16
 TICK: Final = 4_000_000
 """Nanoseconds per jiffy (HZ 250)."""
+HEAD: Final = 0x40
 WORKINGSET: Final = 0x200
 NO_CPU_PID: Final = 0x1FFFFF
 
@@ -48,6 +49,9 @@ def slab_line(slub: SlabAllocator, slab: Slab) -> str:
     zone = slub.machine.pages.zone_of(slab.pfn)
     flags = slab.node << 54 | zone.index << 51 | NO_CPU_PID << 30
     names = [f"node={slab.node}", f"zone={zone.index}", f"lastcpupid={NO_CPU_PID:#x}"]
+    if slab.order:
+        flags |= HEAD
+        names.insert(0, "head")
     if slab.on_node_list:
         flags |= WORKINGSET
         names.insert(0, "workingset")
