@@ -13,13 +13,20 @@ from kmemquest.cli.errors import BadInput
 
 def command(arguments: argparse.Namespace) -> int:
     """Print `FILE: matched M/N` for each file and the first mismatch; exit 1 on any."""
-    from kmemquest.kernel.conform.formats import NotYet, UnknownFormat, conform_lines
+    from kmemquest.kernel.conform.formats import (
+        NotYet,
+        UnknownFormat,
+        companion_name,
+        conform_lines,
+    )
 
     failed = False
     rows = []
     for name in arguments.files:
         try:
-            result = conform_lines(Path(name).name, read_lines(name))
+            beside = companion_name(Path(name).name)
+            companion = find_beside(name, beside) if beside is not None else None
+            result = conform_lines(Path(name).name, read_lines(name), companion)
         except UnknownFormat as error:
             raise BadInput(f"{name}: {error}") from None
         except NotYet as error:
@@ -57,6 +64,15 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(rows, indent=1))
     return 1 if failed else 0
+
+
+def find_beside(name: str, companion: str) -> Iterator[str] | None:
+    """Return the lines of a file in the same folder, plain or gzip; None if there is none."""
+    for candidate in (companion, f"{companion}.gz"):
+        path = Path(name).with_name(candidate)
+        if path.is_file():
+            return read_lines(str(path))
+    return None
 
 
 def read_lines(name: str) -> Iterator[str]:

@@ -76,12 +76,22 @@ def conform_boot(lines: Iterable[str]) -> ConformResult:
     return tally.result()
 
 
-def conform_boot_facts(lines: Iterable[str]) -> ConformResult:
-    """Boot the machine of a recording of variables and zones (JSON lines) and compare."""
+def conform_boot_facts(
+    lines: Iterable[str], companion: Iterable[str] | None = None
+) -> ConformResult:
+    """Boot the machine of a recording of variables and zones (JSON lines) and compare.
+
+    Marks and per-CPU limits were computed while the initial RAM disk was still in place, and these
+    files do not tell its size: the same boot's text recording, the `companion`, does. Without it a
+    usual size is taken, and numbers that depend on it may be a few pages off.
+    """
     facts = [json.loads(line) for line in lines if line.strip()]
     variables = {fact[1]: fact[3] for fact in facts if isinstance(fact, list) and fact[0] == "var"}
     objects = [fact for fact in facts if isinstance(fact, dict)]
-    machine = Machine.boot(_spec_of_facts(variables, objects))
+    sections = _sections(companion) if companion is not None else {}
+    told = "firmware memmap" in sections
+    spec = _spec(sections) if told else _spec_of_facts(variables, objects)
+    machine = Machine.boot(spec)
     tally = Tally()
     tally.compare("max_pfn", variables["max_pfn"], machine.memory.max_pfn)
     tally.compare("min_free_kbytes", variables["min_free_kbytes"], machine.pages.min_free_kbytes)

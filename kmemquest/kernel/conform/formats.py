@@ -24,8 +24,19 @@ class NotYet(Exception):
     """The format is known, but its replay is not written yet."""
 
 
-def conform_lines(name: str, lines: Iterable[str]) -> ConformResult:
-    """Replay a recording; `name` is its file name, `lines` are its lines of text."""
+def companion_name(name: str) -> str | None:
+    """Return the name of the recording that completes this one (the text of the same boot)."""
+    stem, found, _rest = name.partition(".facts.jsonl")
+    return f"{stem}.txt" if found else None
+
+
+def conform_lines(
+    name: str, lines: Iterable[str], companion: Iterable[str] | None = None
+) -> ConformResult:
+    """Replay a recording; `name` is its file name, `lines` are its lines of text.
+
+    `companion` are the lines of the recording called `companion_name(name)`, if there is one.
+    """
     stream = iter(lines)
     first = next(stream, "")
     whole = itertools.chain([first], stream)
@@ -36,7 +47,7 @@ def conform_lines(name: str, lines: Iterable[str]) -> ConformResult:
     except json.JSONDecodeError:
         raise UnknownFormat("its first line is neither JSON nor a section heading") from None
     if isinstance(head, list):
-        return _rows(str(head[0]) if head else "", whole)
+        return _rows(str(head[0]) if head else "", whole, companion)
     return _objects(name, head, whole)
 
 
@@ -80,7 +91,7 @@ def _objects(name: str, head: dict[str, Any], lines: Iterable[str]) -> ConformRe
     raise UnknownFormat(f"no replay for a first line of kind {kind!r}")
 
 
-def _rows(kind: str, lines: Iterable[str]) -> ConformResult:
+def _rows(kind: str, lines: Iterable[str], companion: Iterable[str] | None) -> ConformResult:
     if kind in ("kv", "kv_nowait", "kv_retry"):
         from kmemquest.kernel.conform.vmalloc import conform_kvthresh
 
@@ -88,7 +99,7 @@ def _rows(kind: str, lines: Iterable[str]) -> ConformResult:
     if kind == "var":
         from kmemquest.kernel.conform.boot import conform_boot_facts
 
-        return conform_boot_facts(lines)
+        return conform_boot_facts(lines, companion)
     raise UnknownFormat(f"no replay for rows of kind {kind!r}")
 
 

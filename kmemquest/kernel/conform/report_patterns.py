@@ -420,9 +420,7 @@ PROC: Final = {
     "iomem": (("row", "{indent}{range} : {text}"),),
 }
 _PREDICTABLE["count"] = r" {5}\d| {4}\d{2}| {3}\d{3}| {2}\d{4}| \d{5}|\d{6,}|>100000"
-_PREDICTABLE["label"] = "|".join(
-    rf"[A-Z][\w()]{{{k - 2}}}: {{{16 - k}}}" for k in range(3, 17)
-)
+_PREDICTABLE["label"] = "|".join(rf"[A-Z][\w()]{{{k - 2}}}: {{{16 - k}}}" for k in range(3, 17))
 _PREDICTABLE["count_label"] = r"HugePages_(?:Total|Free|Rsvd|Surp): {2,4}"
 _PREDICTABLE["indent"] = "(?:  )*"
 _PREDICTABLE["range"] = "(?:[0-9a-f]{8}|[1-9a-f][0-9a-f]{8,})-(?:[0-9a-f]{8}|[1-9a-f][0-9a-f]{8,})"
