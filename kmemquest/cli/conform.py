@@ -21,8 +21,11 @@ def command(arguments: argparse.Namespace) -> int:
     )
 
     failed = False
-    rows = []
+    rows: list[dict[str, object]] = []
     for name in arguments.files:
+        if is_index(name):
+            failed = not compare_cases(name, rows, quiet=arguments.json) or failed
+            continue
         try:
             beside = companion_name(Path(name).name)
             companion = find_beside(name, beside) if beside is not None else None
@@ -64,6 +67,44 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(rows, indent=1))
     return 1 if failed else 0
+
+
+def is_index(name: str) -> bool:
+    """Tell whether a file is an index of recorded driver mistakes."""
+    if not name.endswith(".json"):
+        return False
+    from kmemquest.driver.consequences import is_consequences_index
+
+    return is_consequences_index(Path(name))
+
+
+def compare_cases(name: str, rows: list[dict[str, object]], *, quiet: bool) -> bool:
+    """Run every case of an index on every boot it was recorded on; tell whether all agree."""
+    from kmemquest.driver.consequences import conform_consequences
+
+    result = conform_consequences(Path(name))
+    total = result.total
+    for miss in result.misses:
+        rows.append(
+            {
+                "file": name,
+                "case": miss.case,
+                "boot": miss.boot,
+                "expected": [miss.expected.severity, *miss.expected.headlines],
+                "got": [miss.got.severity, *miss.got.headlines],
+            }
+        )
+        if not quiet:
+            print(f"{miss.case} on {miss.boot}:")
+            print(f"    expected {miss.expected.severity}: {'; '.join(miss.expected.headlines)}")
+            print(f"    got      {miss.got.severity}: {'; '.join(miss.got.headlines)}")
+    rows.append({"file": name, "matched": result.matched, "total": total})
+    if not quiet:
+        print(f"severity {result.severity}/{total}")
+        print(f"headlines {result.headlines}/{total}")
+        print(f"next {result.next}/{total}")
+        print(f"{name}: matched {result.matched}/{total}")
+    return result.matched == total and total > 0
 
 
 def find_beside(name: str, companion: str) -> Iterator[str] | None:

@@ -12,7 +12,7 @@ from kmemquest.cli.errors import BadInput
 from kmemquest.cli.machine_option import machine_from_option
 from kmemquest.kernel.spec import Checkers
 
-MAX_SOURCE_BYTES: Final = 1 << 20
+MAX_SOURCE_BYTES: Final = 1 << 18
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -61,7 +61,7 @@ def read_source(name: str) -> str:
     path = Path(name)
     try:
         if path.stat().st_size > MAX_SOURCE_BYTES:
-            raise BadInput(f"{name}: larger than {MAX_SOURCE_BYTES >> 20} MiB")
+            raise BadInput(f"{name}: larger than {MAX_SOURCE_BYTES >> 10} KiB")
         return path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadInput(f"{name}: not UTF-8 text (byte {error.start})") from None

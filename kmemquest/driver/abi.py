@@ -111,8 +111,46 @@ TASKLET: Final[Layout] = {
     "func": (24, 8),
     "data": (32, 8),
 }
-TASK_STRUCT: Final[Layout] = {"flags": (4, 4), "pid": (8, 4), "tgid": (12, 4), "comm": (16, 16)}
-TASK_STRUCT_SIZE: Final = 32
+TASK_STRUCT: Final[Layout] = {
+    "flags": (4, 4),
+    "pid": (8, 4),
+    "tgid": (12, 4),
+    "comm": (16, 16),
+    "fail_nth": (32, 4),
+}
+TASK_STRUCT_SIZE: Final = 36
+HRTIMER: Final[Layout] = {
+    "expires": (24, 8),
+    "function": (40, 8),
+    "state": (56, 1),
+    "is_rel": (57, 1),
+    "is_soft": (58, 1),
+    "is_hard": (59, 1),
+}
+HRTIMER_SIZE: Final = 64
+SHRINKER: Final[Layout] = {
+    "count_objects": (0, 8),
+    "scan_objects": (8, 8),
+    "batch": (16, 8),
+    "seeks": (24, 4),
+    "flags": (28, 4),
+}
+SHRINKER_SIZE: Final = 56
+SHRINK_CONTROL: Final[Layout] = {
+    "gfp_mask": (0, 4),
+    "nid": (4, 4),
+    "nr_to_scan": (8, 8),
+    "nr_scanned": (16, 8),
+}
+SHRINK_CONTROL_SIZE: Final = 32
+SCATTERLIST: Final[Layout] = {
+    "page_link": (0, 8),
+    "offset": (8, 4),
+    "length": (12, 4),
+    "dma_address": (16, 8),
+    "dma_length": (24, 4),
+}
+SCATTERLIST_SIZE: Final = 32
 MODULE: Final[Layout] = {"name": (0, 56), "refcnt": (60, 4)}
 MODULE_SIZE: Final = 64
 MEMPOOL: Final[Layout] = {"min_nr": (4, 4), "curr_nr": (8, 4), "pool_data": (24, 8)}

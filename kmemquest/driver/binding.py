@@ -35,6 +35,14 @@ class BoundFunction:
     variadic: bool = False
     """Whether the last Python parameter takes the list of variadic arguments."""
 
+    @property
+    def arity(self) -> int:
+        """How many C arguments it takes besides variadic ones."""
+        from inspect import unwrap
+
+        code: Any = getattr(unwrap(self.function), "__code__", None)
+        return (code.co_argcount if code is not None else 1) - 1 - self.variadic
+
 
 REGISTRY: Final[dict[str, BoundFunction]] = {}
 """C name -> implementation, filled when the modules of `bindings` are imported."""

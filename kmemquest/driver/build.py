@@ -13,8 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from kmemquest.driver.diagnostics import BuildStop, Diagnostic, DiagnosticSink, Position
-from kmemquest.driver.limits import SOURCE_BYTES
+from kmemquest.driver.diagnostics import (
+    ERROR,
+    NOTE,
+    BuildStop,
+    Diagnostic,
+    DiagnosticSink,
+    Position,
+)
+from kmemquest.driver.limits import SHOWN_DIAGNOSTICS, SOURCE_BYTES
 from kmemquest.driver.macros import Macro
 from kmemquest.driver.module_image import Module, ModuleDraft
 from kmemquest.driver.tokens import PPToken, cut
@@ -92,7 +99,20 @@ def build(
         )
     finally:
         sys.setrecursionlimit(limit)
-    return Build(None if sink.failed else module, _in_order(sink.collected()))
+    return Build(None if sink.failed else module, _shown(_in_order(sink.collected())))
+
+
+def _shown(diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    """Leave off what nobody reads: all after the first messages becomes a count."""
+    errors = [d for d in diagnostics if d.severity == ERROR]
+    if len(diagnostics) <= SHOWN_DIAGNOSTICS:
+        return diagnostics
+    kept = diagnostics[:SHOWN_DIAGNOSTICS]
+    if errors and not any(d.severity == ERROR for d in kept):
+        kept = (*kept[:-1], errors[0])
+    last, more = kept[-1], len(diagnostics) - len(kept)
+    text = f"… and {more} more messages: mend the first ones and build again"
+    return (*kept, Diagnostic(last.file, last.line, last.column, NOTE, "", text))
 
 
 def _in_order(diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
@@ -121,7 +141,7 @@ def _build(
             "shorten it",
         )
         raise BuildStop
-    lines = cut(source.replace("\0", " "), name)
+    lines = cut(_plain(source), name)
     head, body = _split(lines)
     prelude = _prelude(head, sink, name, options, builtin=builtin)
 
@@ -132,10 +152,10 @@ def _build(
     stem = name.rsplit("/", 1)[-1].rsplit(".", 1)[0].replace("-", "_")
     preprocessor.define_text("KBUILD_MODNAME", f'"{stem}"')
     preprocessor.define_text("KBUILD_BASENAME", f'"{stem}"')
-    tokens = preprocessor.run(body)
+    tokens = preprocessor.run_driver(body)
 
     parser = KernelParser(sink, prelude.typedefs)
-    syntax = parser.parse_tokens(tokens, name)
+    syntax = parser.parse_within(tokens, name)
 
     draft = _copied(prelude.draft)
     unit = UnitCompiler(sink, draft, name)
@@ -151,6 +171,12 @@ def _build(
     from kmemquest.driver.modpost import finish
 
     return finish(unit, stem, name, source, options, builtin=builtin)
+
+
+def _plain(source: str) -> str:
+    """Drop a byte order mark, blank NULs, and give a file of carriage returns lines."""
+    source = source.removeprefix("\ufeff").replace("\0", " ")
+    return source if "\n" in source else source.replace("\r", "\n")
 
 
 def _split(lines: Sequence[list[PPToken]]) -> tuple[list[list[PPToken]], list[list[PPToken]]]:
@@ -206,9 +232,9 @@ def _prelude(
         unit.scopes[0]["__builtin_va_list"] = _va_list()
         unit.run(syntax)
     except BuildStop:
-        _repeat(own.collected(), sink)
+        sink.adopt(own)
         raise
-    _repeat(own.collected(), sink)
+    sink.adopt(own)
     from kmemquest.driver.c_types import Record
 
     prelude = _Prelude(

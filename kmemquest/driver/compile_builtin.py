@@ -173,8 +173,29 @@ class Builtins(Assigning):
         ctype = self.type_of(inner)
         if isinstance(ctype, ArrayType | RecordType) and ctype.size:
             return constant(ctype.size, ULONG)
+        if isinstance(ctype, PointerType) and isinstance(inner, ast.ID):
+            size = self._size_behind(inner.name)
+            if size is not None:
+                return constant(size, ULONG)
         del node
         return unknown
+
+    def _size_behind(self, name: str) -> int | None:
+        """The bytes behind a local pointer that an allocator with alloc_size gave, if known."""
+        from kmemquest.driver.allocation_size import allocated_size, only_source
+
+        body = self.function_symbol.node.body if self.function_symbol is not None else None
+        call = only_source(body, name) if body is not None else None
+        callee = self.lookup(call.name.name) if call and isinstance(call.name, ast.ID) else None
+        declared = callee.attribute("alloc_size") if callee is not None else None
+        if declared is None:
+            return None
+        indices = tuple(int(word) for word in declared.arguments if word.isdigit())
+        self.silent += 1
+        try:
+            return allocated_size(call, indices, self.integer_constant_or_none)
+        finally:
+            self.silent -= 1
 
     _builtin_dynamic_object_size = _builtin_object_size
 

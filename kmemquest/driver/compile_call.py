@@ -15,6 +15,7 @@ from kmemquest.driver.c_types import (
     without_const,
 )
 from kmemquest.driver.check_format import check_format
+from kmemquest.driver.check_fortify import check_bounds
 from kmemquest.driver.compile_builtin import Builtins
 from kmemquest.driver.literals import string_bytes
 from kmemquest.driver.module_image import Reference
@@ -65,16 +66,17 @@ class Calling(Builtins):
         if not isinstance(target.type, PointerType) or not isinstance(
             target.type.target, FunctionType
         ):
-            name = callee.name if isinstance(callee, ast.ID) else "object"
+            name = f" ‘{callee.name}’" if isinstance(callee, ast.ID) else ""
             self.fail(
                 node,
-                f"called object ‘{name}’ is not a function or function pointer",
+                f"called object{name} is not a function or function pointer",
                 f"it has the type {quoted(target.type)}",
             )
         prototype = target.type.target
         target = self.pure(target)
         codes = self._arguments(prototype, arguments, node, "function pointer", None)
-        code = f"icall({', '.join([target.code, *codes])})"
+        called = str(self.draft.type_index(prototype))
+        code = f"icall({', '.join([target.code, called, *codes])})"
         return self._result(prototype, code, node)
 
     def _implicit(self, callee: Any, arguments: list[Any]) -> None:
@@ -158,6 +160,7 @@ class Calling(Builtins):
             values.append(value)
         codes = [self._passed(value) for value in values[: wanted if prototype.prototype else None]]
         if symbol is not None and not self.silent:
+            check_bounds(self.sink, self.at(node), symbol.name, values)
             attribute = symbol.attribute("format")
             if attribute is not None:
                 check_format(self.sink, attribute, values, arguments, self.at, node)

@@ -36,6 +36,7 @@ from kmemquest.driver.values import (
     Symbol,
     Value,
     constant,
+    int_range,
 )
 
 
@@ -103,8 +104,11 @@ class Expressions(Places):
         for ctype in order:
             if literal.value <= (ctype.mask >> 1 if ctype.signed else ctype.mask):
                 return constant(literal.value, ctype)
-        self.sink.warn(self.at(node), "", "integer constant is too large for its type")
-        return constant(literal.value & ULLONG.mask, ULLONG)
+        raise self.failure(
+            node,
+            "integer constant is too large for its type",
+            f"no integer has more than 64 bits: the largest is {(1 << 64) - 1:#x}",
+        )
 
     def _value_ID(self, node: Any) -> Value:  # noqa: N802
         symbol = self.lookup(node.name)
@@ -162,9 +166,25 @@ class Expressions(Places):
         if node.op[0] == "p":
             before = self.temp(current.code)
             current = Value(current.type, before)
+        bounded = self._stepped_local(place, current, operator)
+        if bounded is not None:
+            written = self.write(place, bounded)
+            return current if node.op[0] == "p" else written
         result = self.binary(operator, current, constant(1, INT), node)
         written = self.write(place, self.convert(result, without_const(place.type)))
         return current if node.op[0] == "p" else written
+
+    def _stepped_local(self, place: Place, current: Value, operator: str) -> Value | None:
+        """A loop counter's next value: one comparison is cheaper than reducing the sum."""
+        ctype = without_const(place.type)
+        if not place.register or not isinstance(ctype, IntType) or ctype.is_bool:
+            return None
+        low, high = int_range(ctype)
+        end, start = (high, low) if operator == "+" else (low, high)
+        code = current.code
+        if not code.isidentifier():
+            return None
+        return Value(ctype, f"({code} {operator} 1 if {code} != {end} else {start})", depth=1)
 
     # --- operators --------------------------------------------------------------------------
 

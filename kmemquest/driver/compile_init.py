@@ -18,7 +18,7 @@ from kmemquest.driver.c_types import (
     without_const,
 )
 from kmemquest.driver.compile_expr import Expressions
-from kmemquest.driver.limits import OBJECT_BYTES
+from kmemquest.driver.limits import INITIALISED, OBJECT_BYTES
 from kmemquest.driver.literals import string_bytes
 from kmemquest.driver.module_image import DataObject, Reference, Relocation
 from kmemquest.driver.parse import CaseRange, ast
@@ -70,6 +70,11 @@ class Initialising(Expressions):
         """Return the slots of an initialiser, and for arrays how many elements it reaches."""
         out: list[Slot] = []
         if isinstance(init, ast.InitList):
+            if self._reach(ctype, init) > INITIALISED:
+                self.fail(
+                    node, f"an initializer of more than {INITIALISED:,} values is not simulated",
+                    "fill the array in a loop",
+                )  # fmt: skip
             return out, self._braced(ctype, 0, init, out)
         if _is_string(init) and _is_char_array(ctype):
             out.append(Slot(0, ctype, None, init))
@@ -78,6 +83,23 @@ class Initialising(Expressions):
             self.fail(node, "invalid initializer", "initialise an array with { … } or a string")
         out.append(Slot(0, ctype, None, init))
         return out, 0
+
+    def _reach(self, ctype: CType, init: Any) -> int:
+        """How many values a braced list sets at most, ranges multiplied out."""
+        count = 0
+        for item in init.exprs:
+            times = 1
+            inner = item
+            if isinstance(item, ast.NamedInitializer):
+                inner = item.expr
+                for designator in item.name:
+                    if isinstance(getattr(designator, "expr", None), CaseRange):
+                        low = self.integer_constant(designator.expr.low)
+                        times *= max(self.integer_constant(designator.expr.high) - low + 1, 1)
+            count += times * (
+                max(self._reach(ctype, inner), 1) if isinstance(inner, ast.InitList) else 1
+            )
+        return count
 
     def _braced(self, ctype: CType, base: int, init: Any, out: list[Slot]) -> int:
         items = list(init.exprs)
@@ -116,7 +138,9 @@ class Initialising(Expressions):
                 cursor.take()
                 low, high = self._range(item.name[0], ctype)
                 if high * max(size, 1) > OBJECT_BYTES or high - low > 65536:
-                    self.fail(item.expr, "array index in initializer exceeds array bounds", "")
+                    self.fail(
+                        item.expr, "array index in initializer is too large", "use smaller ones"
+                    )
                 for number in range(low, high + 1):
                     self._designated(
                         ctype.element, base + number * size, item.name[1:], item.expr, out

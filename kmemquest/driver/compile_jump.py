@@ -11,6 +11,7 @@ from kmemquest.driver.c_types import (
     promoted,
 )
 from kmemquest.driver.compile_init import Initialising
+from kmemquest.driver.diagnostics import Position
 from kmemquest.driver.limits import LOOP_NESTING
 from kmemquest.driver.parse import CaseRange, ast
 from kmemquest.driver.values import Line
@@ -42,6 +43,8 @@ class Jumping(Initialising):
         self.address_taken: set[str] = set()
         self.inside_expression = 0
         self.has_goto = False
+        self.flow: list[tuple[Position, str, str, str]] = []
+        """Messages of the flow checks, told when the function has no mistakes."""
 
     # --- jumps ------------------------------------------------------------------------------
 

@@ -55,7 +55,8 @@ class Places(Calling):
             return Symbol(name, "object", ctype, self.at(node), code=f"A[{label!r}]", value=0,
                           names=(label,))  # fmt: skip
         where = "(first use in this function)" if self.function else "here (not in a function)"
-        near = self._similar(name)
+        # Searching all the kernel's names takes milliseconds: a hopeless file need not have it.
+        near = self._similar(name) if self.sink.mistakes < 5 else ""
         self.scopes[1 if self.function else 0][name] = Symbol(name, "poison", INT, self.at(node))
         hint = f"did you mean ‘{near}’?" if near else "declare it, or include its header"
         raise self.failure(

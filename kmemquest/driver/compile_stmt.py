@@ -12,6 +12,8 @@ from kmemquest.driver.c_types import (
 )
 from kmemquest.driver.compile_base import CannotCompile
 from kmemquest.driver.compile_jump import Jumping, Level, walk
+from kmemquest.driver.diagnostics import BuildStop
+from kmemquest.driver.limits import STATEMENTS
 from kmemquest.driver.parse import ast
 from kmemquest.driver.values import Symbol, Value
 
@@ -25,6 +27,13 @@ class Statements(Jumping):
         if self.inside_expression:
             return
         super().step_point(node)
+        if len(self.draft.steps) > STATEMENTS:
+            self.sink.error(
+                self.here,
+                f"the driver has more than {STATEMENTS:,} statements",
+                "keep to the part of the driver that is about memory",
+            )
+            raise BuildStop
 
     # --- statements -------------------------------------------------------------------------
 
@@ -79,8 +88,11 @@ class Statements(Jumping):
         inner = node
         while isinstance(inner, ast.Cast):
             inner = inner.expr
-        if isinstance(inner, ast.Compound) and inner.block_items:
-            inner = inner.block_items[-1]
+        if isinstance(inner, ast.Compound):
+            # The value of a statement expression may go unused: macros are full of them.
+            inner = inner.block_items[-1] if inner.block_items else None
+            if not isinstance(inner, ast.FuncCall):
+                return
         if not isinstance(inner, ast.FuncCall) or not isinstance(inner.name, ast.ID):
             self._check_effect(node)
             return
@@ -272,7 +284,11 @@ class Statements(Jumping):
         """Compile `({ … })`: the value of its last expression."""
         items = node.block_items or []
         if self.function is None:
-            self.fail(node, "braced-group within expression allowed only inside a function", "")
+            self.fail(
+                node,
+                "braced-group within expression allowed only inside a function",
+                "write a plain constant here",
+            )
         self.push()
         self.inside_expression += 1
         try:

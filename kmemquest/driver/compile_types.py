@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from kmemquest.driver.c_types import (
     INT,
@@ -27,6 +27,8 @@ from kmemquest.driver.layout import Field, lay_out
 from kmemquest.driver.limits import OBJECT_BYTES
 from kmemquest.driver.parse import Attribute, ast
 from kmemquest.driver.values import Symbol
+
+_LARGEST_ALIGNMENT: Final = 1 << 28
 
 
 class TypeReader(CompilerBase):
@@ -191,7 +193,9 @@ class TypeReader(CompilerBase):
                 self.fail(item, f"width of ‘{name}’ exceeds its type", "use a wider type")
             return [Field(name, ctype, width, aligned, packed)]
         if not name and not isinstance(ctype, RecordType):
-            self.sink.warn(self.at(item), "", "declaration does not declare anything")
+            self.sink.warn(
+                self.at(item), "", "declaration does not declare anything", "give the member a name"
+            )
             return []
         flexible = isinstance(ctype, ArrayType) and ctype.count is None
         if isinstance(ctype, FunctionType):
@@ -210,6 +214,14 @@ class TypeReader(CompilerBase):
                 amount = 16
                 if attribute.arguments:
                     amount = self._attribute_number(attribute.arguments)
+                if amount > _LARGEST_ALIGNMENT or amount < 1 or amount & (amount - 1):
+                    self.sink.error(
+                        self.here, f"requested alignment ‘{amount}’ is not a positive power of 2"
+                        if amount <= _LARGEST_ALIGNMENT else
+                        f"requested alignment ‘{amount}’ exceeds maximum {_LARGEST_ALIGNMENT}",
+                        "use 8, 64 or PAGE_SIZE, say",
+                    )  # fmt: skip
+                    amount = 1
                 largest = max(largest, amount)
         return largest
 
@@ -242,6 +254,8 @@ class TypeReader(CompilerBase):
             negative = negative or value < 0
             if item.name in self.scopes[-1]:
                 self.fail(item, f"redeclaration of enumerator ‘{item.name}’", "use another name")
+            if item.value is None and value == 1 << 63:
+                self.fail(item, "overflow in enumeration values", "use smaller values")
             ctype = INT if -(1 << 31) <= value < 1 << 31 else _wide(value)
             self.scopes[-1][item.name] = Symbol(
                 item.name, "constant", ctype, self.at(item), value=value

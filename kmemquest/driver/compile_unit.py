@@ -15,15 +15,14 @@ from kmemquest.driver.c_types import (
     compatible,
     decayed,
     is_scalar,
-    quoted,
     without_const,
 )
 from kmemquest.driver.check_flow import falls_through, taken_addresses, unused_in
 from kmemquest.driver.compile_base import CannotCompile, Emission
 from kmemquest.driver.compile_jump import walk
-from kmemquest.driver.compile_stmt import Statements
+from kmemquest.driver.compile_static import Statics
 from kmemquest.driver.diagnostics import Position
-from kmemquest.driver.module_image import DataObject, FunctionCode
+from kmemquest.driver.module_image import FunctionCode
 from kmemquest.driver.parse import Attribute, Syntax, ast
 from kmemquest.driver.values import Line, Place, StepPoint, Symbol, Value, access_letter
 
@@ -31,7 +30,7 @@ _FRAME_BASE = 48
 """Bytes of a frame besides its variables: return address, saved registers."""
 
 
-class UnitCompiler(Statements):
+class UnitCompiler(Statics):
     """Compiles a translation unit: first the headers, then the driver."""
 
     in_headers = False
@@ -77,108 +76,6 @@ class UnitCompiler(Statements):
             self.declare_function(node, ctype, attributes)
             return
         self._object(node, ctype, attributes)
-
-    def declare_function(
-        self, node: Any, ctype: FunctionType, attributes: tuple[Attribute, ...]
-    ) -> Symbol:
-        """Enter a prototype, or merge it with the one before."""
-        name = node.name
-        known = self.scopes[0].get(name)
-        static = "static" in (node.storage or ())
-        if known is not None:
-            if known.kind != "function" or not compatible(known.type, ctype):
-                self.sink.error(
-                    self.at(node),
-                    f"conflicting types for ‘{name}’; have ‘{ctype.spelled()}’"
-                    if known.kind == "function"
-                    else f"‘{name}’ redeclared as different kind of symbol",
-                    f"the declaration before is ‘{known.type.spelled()}’",
-                )
-                self.sink.note(known.where, f"previous declaration of ‘{name}’")
-                raise CannotCompile
-            if static and not known.static:
-                self.fail(
-                    node,
-                    f"static declaration of ‘{name}’ follows non-static declaration",
-                    f"a kernel header declares {name}() already: choose another name"
-                    if known.where.file != self.file else "make both static",
-                )  # fmt: skip
-            merged = replace(
-                known,
-                attributes=known.attributes + attributes,
-                section=_section(attributes) or known.section,
-            )
-            if isinstance(known.type, FunctionType) and not known.type.prototype:
-                merged.type = ctype
-            self.scopes[0][name] = merged
-            return merged
-        symbol = Symbol(
-            name, "function", ctype, self.at(node), static=static,
-            inline="inline" in (node.funcspec or ()), attributes=attributes,
-            section=_section(attributes) or ".text",
-        )  # fmt: skip
-        self.scopes[0][name] = symbol
-        return symbol
-
-    def _object(self, node: Any, ctype: CType, attributes: tuple[Attribute, ...]) -> None:
-        name = node.name
-        storage = node.storage or ()
-        known = self.scopes[0].get(name)
-        if known is not None:
-            if known.kind != "object" or not self._same_object(known.type, ctype):
-                self.sink.error(
-                    self.at(node), f"conflicting types for ‘{name}’; have {quoted(ctype)}"
-                    if known.kind == "object" else f"‘{name}’ redeclared as different kind",
-                    f"the declaration before has the type {quoted(known.type)}",
-                )  # fmt: skip
-                self.sink.note(known.where, f"previous declaration of ‘{name}’")
-                raise CannotCompile
-            if known.defined and node.init is not None:
-                self.sink.error(self.at(node), f"redefinition of ‘{name}’", "remove one of them")
-                self.sink.note(known.where, f"previous definition of ‘{name}’")
-                raise CannotCompile
-        if "extern" in storage and node.init is None:
-            if known is None:
-                self.scopes[0][name] = Symbol(
-                    name, "object", ctype, self.at(node), extern=True, attributes=attributes,
-                    section=".data",
-                )  # fmt: skip
-            return
-        self.define_object(node, ctype, attributes, name, self.scopes[0])
-
-    def _same_object(self, known: CType, new: CType) -> bool:
-        return compatible(known, new)
-
-    def define_object(
-        self, node: Any, ctype: CType, attributes: tuple[Attribute, ...], label: str,
-        scope: dict[str, Symbol],
-    ) -> None:  # fmt: skip
-        """Make a static object and its symbol."""
-        unfinished = isinstance(ctype, ArrayType) and ctype.count is None
-        if not (unfinished and node.init is not None):
-            self.require_complete(ctype, node, node.name)
-        section = _section(attributes)
-        symbol = Symbol(
-            node.name, "object", ctype, self.at(node), static="static" in (node.storage or ()),
-            defined=node.init is not None, attributes=attributes, assigned=True, names=(label,),
-            section=section or (".bss" if node.init is None else ".data"),
-        )  # fmt: skip
-        known = scope.get(node.name)
-        if known is not None:
-            symbol.used = known.used
-        scope[node.name] = symbol
-        align = max(ctype.align, self.alignment_of(attributes), 1)
-        item = DataObject(label, ctype.size, align, symbol.section, bytearray(ctype.size))
-        before = self.draft.objects.get(label)
-        if before is None or node.init is not None:
-            self.draft.objects[label] = item
-            if label != node.name or scope is not self.scopes[0]:
-                self.scopes[0].setdefault(label, symbol)
-        if node.init is not None:
-            ctype = self.static_data(ctype, node.init, node, item)
-            symbol.type = ctype
-            if ctype.const and not section:
-                item.section = symbol.section = ".rodata"
 
     # --- locals -------------------------------------------------------------------------------
 
@@ -286,19 +183,20 @@ class UnitCompiler(Statements):
         """Tell a read that no assignment can have preceded."""
         if self.silent or self.quiet or self.has_goto or len(self.levels) > symbol.offset:
             return
-        self.sink.warn(
-            self.at(node),
-            "-Wuninitialized",
-            f"‘{symbol.name}’ is used uninitialized",
-            f"give {symbol.name} a value first",
+        self.flow.append(
+            (
+                self.at(node),
+                "-Wuninitialized",
+                f"‘{symbol.name}’ is used uninitialized",
+                f"give {symbol.name} a value first",
+            )
         )
 
     def leaving(self, scope: dict[str, Symbol]) -> None:
         """Tell unused variables of a scope that ends."""
         if self.quiet or self.inside_expression or self.silent:
             return
-        for message in unused_in(scope):
-            self.sink.warn(*message)
+        self.flow.extend(unused_in(scope))
 
     # --- functions ----------------------------------------------------------------------------
 
@@ -355,6 +253,7 @@ class UnitCompiler(Statements):
                 self.all_labels[item.name] = item
             elif isinstance(item, ast.Goto):
                 self.has_goto = True
+        mistakes = self.sink.mistakes
         self.push()
         try:
             parameters = self._parameters(node.decl.type, ctype)
@@ -363,7 +262,10 @@ class UnitCompiler(Statements):
             self.block_items(items, node.body)
             self.pop()
             self.scopes.pop()
-            self._finish(symbol, node, parameters)
+            if self.sink.mistakes == mistakes:
+                # What does not compile says nothing about where control or values go.
+                self._flow_checks(symbol, node)
+                self._finish(symbol, node, parameters)
         except CannotCompile:
             pass
         finally:
@@ -402,23 +304,29 @@ class UnitCompiler(Statements):
             self.scopes[-1][name] = symbol
         return names
 
+    def _flow_checks(self, symbol: Symbol, node: Any) -> None:
+        assert isinstance(symbol.type, FunctionType)
+        for message in self.flow:
+            self.sink.warn(*message)
+        if self.quiet:
+            return
+        for name, label in self.all_labels.items():
+            if name not in self.used_labels:
+                self.sink.warn(
+                    self.at(label), "-Wunused-label", f"label ‘{name}’ defined but not used",
+                    "remove the label",
+                )  # fmt: skip
+        result = without_const(symbol.type.result)
+        if is_scalar(result) and falls_through(node.body) and not symbol.attribute("noreturn"):
+            self.sink.error(
+                self.at(node.decl), f"control reaches end of non-void function ‘{symbol.name}’",
+                "return a value at the end", "-Wreturn-type",
+            )  # fmt: skip
+
     def _finish(self, symbol: Symbol, node: Any, parameters: list[str]) -> None:
         function = self.function
         assert function is not None
         assert isinstance(symbol.type, FunctionType)
-        if not self.quiet:
-            for name, label in self.all_labels.items():
-                if name not in self.used_labels:
-                    self.sink.warn(
-                        self.at(label), "-Wunused-label", f"label ‘{name}’ defined but not used",
-                        "remove the label",
-                    )  # fmt: skip
-            result = without_const(symbol.type.result)
-            if is_scalar(result) and falls_through(node.body) and not symbol.attribute("noreturn"):
-                self.sink.error(
-                    self.at(node.decl), f"control reaches end of non-void function ‘{symbol.name}’",
-                    "return a value at the end", "-Wreturn-type",
-                )  # fmt: skip
         if any(line.depth > 95 for line in self.out):
             self.fail(node, "blocks nested too deeply to be simulated", "split the function")
         function.frame = -(-(self.frame_size + 8 * len(self.registers)) // 16) * 16 + _FRAME_BASE
@@ -481,13 +389,6 @@ class UnitCompiler(Statements):
                     continue
                 if symbol.kind == "function" and symbol.node is not None:
                     self.compile_function(symbol)
-
-
-def _section(attributes: tuple[Attribute, ...]) -> str:
-    for attribute in attributes:
-        if attribute.name == "section" and attribute.arguments:
-            return "".join(attribute.arguments).replace('"', "")
-    return ""
 
 
 def _is_auto(node: Any) -> bool:

@@ -96,14 +96,12 @@ def _alive(machine: Machine) -> bool:
 
 def _report_imbalance(machine: Machine, depths: tuple[int, int, int], softirqs: int) -> None:
     """A task that goes back to user space with preemption off cannot be scheduled away."""
+    from kmemquest.kernel.check.schedule import schedule_headline
     from kmemquest.kernel.text.dump_stack import dump_stack, modules_line
 
     context = machine.context
-    task = context.task
     if context.preempt_depth > depths[0] or context.softirq_depth > softirqs:
-        headline = (
-            f"BUG: scheduling while atomic: {task.comm}/{task.pid}/{context.preempt_count:#010x}"
-        )
+        headline = schedule_headline(machine)
         lines = (headline, modules_line(machine), *dump_stack(machine, ("dump_stack_lvl",)))
         names = ", ".join(lock.name for lock in context.locks)
         machine.report(

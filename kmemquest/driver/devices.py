@@ -92,6 +92,8 @@ class World:
     tasklets: deque[int] = field(default_factory=deque)
     timers: dict[int, int] = field(default_factory=dict)
     """timer_list address -> jiffies at which it expires."""
+    hrtimers: dict[int, int] = field(default_factory=dict)
+    """hrtimer address -> nanosecond at which it expires."""
     works: deque[int] = field(default_factory=deque)
     delayed: dict[int, int] = field(default_factory=dict)
     """delayed_work address -> jiffies."""
@@ -118,6 +120,10 @@ class World:
     """Address of a `struct device` -> the device."""
     lock_names: dict[int, str] = field(default_factory=dict)
     strings: dict[str, int] = field(default_factory=dict)
+    sleeves: dict[int, list[int]] = field(default_factory=dict)
+    """User address of a mapping that vm_mmap made -> its frames, empty until they are touched."""
+    gen_pools: dict[int, list[list[int]]] = field(default_factory=dict)
+    """gen_pool -> chunks as [start, bytes, physical, bitmap of granules taken]."""
     tasks: dict[int, int] = field(default_factory=dict)
     """pid -> address of its task_struct."""
     singletons: dict[str, int] = field(default_factory=dict)

@@ -52,10 +52,13 @@ class DiagnosticSink:
     def __init__(self, *, werror: bool = True, limit: int = 100) -> None:
         self.werror = werror
         self.limit = limit
+        self.mistakes = 0
+        """How many errors were told that no option turns into warnings."""
         self._seen: dict[tuple[str, int, int, str], Diagnostic] = {}
 
     def error(self, where: Position, message: str, hint: str = "", code: str = "") -> None:
         """Add an error: the build stops after all messages are collected."""
+        self.mistakes += not code
         self._add(Diagnostic(where.file, where.line, where.column, ERROR, code, message, hint))
 
     def warn(self, where: Position, code: str, message: str, hint: str = "") -> None:
@@ -75,6 +78,14 @@ class DiagnosticSink:
         key = (diagnostic.file, diagnostic.line, diagnostic.column, diagnostic.message)
         if key not in self._seen and len(self._seen) < self.limit:
             self._seen[key] = diagnostic
+        if self.mistakes >= self.limit:
+            raise BuildStop
+
+    def adopt(self, other: DiagnosticSink) -> None:
+        """Take over what another sink has collected."""
+        self.mistakes += other.mistakes
+        for diagnostic in other.collected():
+            self._add(diagnostic)
 
     @property
     def failed(self) -> bool:

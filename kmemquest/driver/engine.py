@@ -17,9 +17,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from kmemquest.driver.binding import OBJECTS, REGISTRY, Argument
-from kmemquest.driver.c_types import CType, FunctionType, IntType, PointerType
+from kmemquest.driver.c_types import FunctionType, IntType, PointerType
 from kmemquest.driver.engine_memory import Lookaside, Unwind, accessors
-from kmemquest.driver.kernel_call import kernel_call
+from kmemquest.driver.kernel_call import kernel_call, reduced, through_pointer
 from kmemquest.driver.limits import Limits
 from kmemquest.driver.module_image import Module, Parameter
 from kmemquest.driver.placement import (
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 _RECURSION: Final = 10_000
 _ADDRESS: Final = re.compile(r"A\['([^']*)'\]")
-_WORD: Final = (1 << 64) - 1
 
 
 class Engine:
@@ -64,6 +63,8 @@ class Engine:
         self.observer = observer
         self.stopped: Report | None = None
         """The report of the limit that ended the run; nothing runs after that."""
+        self.defect: Exception | None = None
+        """What went wrong inside the simulator, if anything did: never the driver's doing."""
         self.loaded = False
         self.placement = Placement()
         self.steps_left = [self.limits.steps]
@@ -71,6 +72,8 @@ class Engine:
         self._running = Fate.RUNNING
         self._functions: dict[str, Callable[..., int]] = {}
         self._targets: dict[int, Callable[..., int]] = {}
+        self._indirect_targets: dict[tuple[int, int], Callable[..., int]] = {}
+        """(address, index of the pointer's type) -> what a call through the pointer runs."""
         self._names: dict[int, str] = {}
         self._kernel_addresses = kernel_function_addresses()
         self._kernel_names = {a: n for n, a in self._kernel_addresses.items()}
@@ -137,6 +140,7 @@ class Engine:
             return
         self.placement.init_area = None
         unmap(self.machine, area)
+        self._indirect_targets.clear()
         for name in self.placement.init_symbols:
             address = self.placement.symbols.pop(name, None)
             if address is not None:
@@ -151,6 +155,7 @@ class Engine:
             self._stack_mapped, self._stack_top = False, 0
         self.placement = Placement()
         self._targets.clear()
+        self._indirect_targets.clear()
         self._functions.clear()
         self.loaded = False
 
@@ -202,6 +207,14 @@ class Engine:
         except RecursionError:
             self.stop("endless-recursion", "the driver's functions call each other without end")
             return 0
+        except MemoryError:
+            self.stop("host-memory", "the run needed more memory than there is")
+            return 0
+        except Exception as error:
+            # A defect of the simulator must not cost the player the game: say so, and go on.
+            self.defect = error
+            self.stop("simulator-defect", f"the simulator itself failed here: {error!r}")
+            return 0
         finally:
             self._sp = stack_pointer
             del self.machine.context.stack[frames:]
@@ -239,13 +252,18 @@ class Engine:
             return values
         wanted = symbol.type.parameters
         values = (values + [0] * len(wanted))[: len(wanted)]
-        return [_reduced(value, ctype) for value, ctype in zip(values, wanted, strict=True)]
+        return [reduced(value, ctype) for value, ctype in zip(values, wanted, strict=True)]
 
-    def _indirect(self, address: int, *arguments: Any) -> int:
-        target = self.target(address)
+    def _indirect(self, address: int, called: int, *arguments: Any) -> int:
+        target = self._indirect_targets.get((address, called))
         if target is None:
-            self.machine.fault(address, 1, write=False)
-            raise Unwind
+            found = self.target(address)
+            if found is None:
+                self.machine.fault(address, 1, write=False)
+                raise Unwind
+            name = self._names.get(address) or self._kernel_names.get(address, "")
+            target = through_pointer(self.module, found, name, self.module.types[called])
+            self._indirect_targets[address, called] = target
         return target(*arguments)
 
     def stop(self, kind: str, detail: str) -> None:
@@ -466,12 +484,6 @@ def _compiled(source: str, file: str) -> Any:
             _code_cache.clear()
         _code_cache[source] = code
     return code
-
-
-def _reduced(value: int, ctype: CType) -> int:
-    if isinstance(ctype, IntType):
-        return ctype.wrap(value)
-    return value & _WORD
 
 
 __all__ = ["Engine", "Limits"]

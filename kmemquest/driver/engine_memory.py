@@ -28,13 +28,15 @@ class Lookaside:
     it. So entries live from one kernel call to the next.
     """
 
-    __slots__ = ("readable", "writable")
+    __slots__ = ("marked", "readable", "writable")
 
     def __init__(self) -> None:
         self.readable: dict[int, bytearray] = {}
         """Virtual page number -> the frame's bytes."""
-        self.writable: dict[int, tuple[bytearray, bytearray | None]] = {}
-        """The same with the marks of bytes never written, if the frame has any."""
+        self.writable: dict[int, bytearray] = {}
+        """The same for stores to frames without marks of bytes never written."""
+        self.marked: dict[int, tuple[bytearray, bytearray]] = {}
+        """The same for frames with marks: (bytes, marks)."""
 
     def flush(self) -> None:
         """Forget everything."""
@@ -42,6 +44,8 @@ class Lookaside:
             self.readable.clear()
         if self.writable:
             self.writable.clear()
+        if self.marked:
+            self.marked.clear()
 
 
 def accessors(machine: Machine, lookaside: Lookaside) -> dict[str, Callable[..., Any]]:
@@ -57,9 +61,7 @@ def _load(machine: Machine, letter: str, lookaside: Lookaside) -> Callable[[int]
     memory, checks = machine.memory, machine.checks
     form = struct.Struct("<" + letter)
     unpack, size = form.unpack_from, form.size
-    last = PAGE_SIZE - size
     pages = lookaside.readable
-    find = pages.get
 
     def slow(address: int) -> int:
         address &= ADDRESS_MASK
@@ -75,13 +77,12 @@ def _load(machine: Machine, letter: str, lookaside: Lookaside) -> Callable[[int]
         return value
 
     def load(address: int) -> int:
-        frame = find(address >> 12)
-        if frame is not None:
-            place = address & 0xFFF
-            if place <= last:
-                value: int = unpack(frame, place)[0]
-                return value
-        return slow(address)
+        # An access over the end of the page fails in struct, at no cost to the others.
+        try:
+            value: int = unpack(pages[address >> 12], address & 0xFFF)[0]
+        except (KeyError, struct.error):
+            return slow(address)
+        return value
 
     return load
 
@@ -92,10 +93,15 @@ def _store(machine: Machine, letter: str, lookaside: Lookaside) -> Callable[[int
     pack, size = form.pack_into, form.size
     clean = bytes(size)
     last = PAGE_SIZE - size
-    pages = lookaside.writable
-    find = pages.get
+    pages, marked = lookaside.writable, lookaside.marked
 
     def slow(address: int, value: int) -> None:
+        entry = marked.get(address >> 12)
+        place = address & 0xFFF
+        if entry is not None and place <= last:
+            pack(entry[0], place, value)
+            entry[1][place : place + size] = clean
+            return
         address &= ADDRESS_MASK
         if not memory.store_bytes(address, form.pack(value)):
             raise Unwind
@@ -106,18 +112,17 @@ def _store(machine: Machine, letter: str, lookaside: Lookaside) -> Callable[[int
             pfn = -1 if physical is None else physical >> PAGE_SHIFT
             frame = memory.frames.get(pfn)
             if frame is not None:
-                pages[address >> PAGE_SHIFT] = (frame, memory.stale.get(pfn))
+                marks = memory.stale.get(pfn)
+                if marks is None:
+                    pages[address >> PAGE_SHIFT] = frame
+                else:
+                    marked[address >> PAGE_SHIFT] = (frame, marks)
 
     def store(address: int, value: int) -> None:
-        entry = find(address >> 12)
-        if entry is not None:
-            place = address & 0xFFF
-            if place <= last:
-                pack(entry[0], place, value)
-                if entry[1] is not None:
-                    entry[1][place : place + size] = clean
-                return
-        slow(address, value)
+        try:
+            pack(pages[address >> 12], address & 0xFFF, value)
+        except (KeyError, struct.error):
+            slow(address, value)
 
     return store
 

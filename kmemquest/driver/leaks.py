@@ -36,17 +36,22 @@ HEX_BYTES: Final = 32
 ROW: Final = 16
 
 
-def report_leaks(engine: Engine) -> list[Report]:
-    """Report everything the driver still holds; return the reports in order of allocation."""
+def report_leaks(engine: Engine, *, scan: bool = True) -> list[Report]:
+    """Report everything the driver still holds; return the reports in order of allocation.
+
+    With `scan` a kernel with kmemleak speaks, as if somebody had asked it for its scans later on;
+    of itself it looks only every ten minutes.
+    """
     machine = engine.machine
     left = [item for item in machine.checks.book.live() if item.kind not in PERMANENT]
-    seen = [item for item in left if item.kind in TRACKED] if machine.checks.config.kmemleak else []
+    asked = scan and machine.checks.config.kmemleak
+    seen = [item for item in left if item.kind in TRACKED] if asked else []
     if seen:
         text = f"kmemleak: {len(seen)} new suspected memory leaks (see /sys/kernel/debug/kmemleak)"
         machine.log.print(text, 6)
     reports = []
     for holding in left:
-        report = _kmemleak(engine, holding) if holding in seen else _silent(holding)
+        report = kmemleak_report(engine, holding) if holding in seen else _silent(holding)
         machine.report(report, 6)
         reports.append(report)
     return reports
@@ -71,7 +76,7 @@ def _silent(holding: Holding) -> Report:
     )
 
 
-def _kmemleak(engine: Engine, holding: Holding) -> Report:
+def kmemleak_report(engine: Engine, holding: Holding) -> Report:
     """One object of /sys/kernel/debug/kmemleak; its size is that of the slab object."""
     machine = engine.machine
     address, size = holding.address, holding.size

@@ -9,6 +9,7 @@ from typing import Final
 _INTEGER: Final = re.compile(
     r"(0[xX][0-9a-fA-F]+|0[bB][01]+|0[0-7]*|[1-9][0-9]*)([uUlL]{0,3})", re.ASCII
 )
+_MOST_DIGITS: Final = 80
 _SUFFIXES: Final = frozenset({"", "u", "l", "ul", "lu", "ll", "ull", "llu"})
 _SIMPLE: Final = {
     "n": 10, "t": 9, "r": 13, "0": 0, "a": 7, "b": 8, "f": 12, "v": 11, "e": 27,
@@ -31,13 +32,13 @@ def integer_literal(text: str) -> IntegerLiteral | None:
     if match is None or match.group(2).lower() not in _SUFFIXES:
         return None
     digits, suffix = match.group(1), match.group(2).lower()
-    if digits[:2] in ("0x", "0X"):
-        return IntegerLiteral(int(digits, 16), decimal=False, suffix=suffix)
-    if digits[:2] in ("0b", "0B"):
-        return IntegerLiteral(int(digits, 2), decimal=False, suffix=suffix)
+    base = 10
     if digits[0] == "0":
-        return IntegerLiteral(int(digits, 8), decimal=False, suffix=suffix)
-    return IntegerLiteral(int(digits), decimal=True, suffix=suffix)
+        base = {"x": 16, "b": 2}.get(digits[1:2].lower(), 8)
+        digits = digits[2 if base in (16, 2) else 1 :].lstrip("0") or "0"
+    # Digits beyond these change nothing: the constant is too large for any type already.
+    value = int(digits[:_MOST_DIGITS], base)
+    return IntegerLiteral(value, decimal=base == 10, suffix=suffix)
 
 
 def string_bytes(literal: str) -> bytes:

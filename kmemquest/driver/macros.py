@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kmemquest.driver.diagnostics import DiagnosticSink, Position
-from kmemquest.driver.limits import EXPANDED_TOKENS
+from kmemquest.driver.diagnostics import BuildStop, DiagnosticSink, Position
+from kmemquest.driver.limits import EXPANDED_TOKENS, LITERAL_CHARACTERS, MACRO_NESTING
 from kmemquest.driver.tokens import PPToken, cut
 
 
@@ -33,7 +33,11 @@ class Macro:
 
 
 class TooMuch(Exception):
-    """Expansion passed its limit."""
+    """Expansion passed its limit; `place` is the use of the macro where it did."""
+
+    def __init__(self, place: PPToken) -> None:
+        super().__init__()
+        self.place = place
 
 
 class MacroExpander:
@@ -73,16 +77,12 @@ class MacroExpander:
                 if not stack or stack[-1].text != "(" or stack[-1].kind != "op":
                     out.append(token)
                     continue
-                collected = self._arguments(macro, token, stack)
-                if collected is None:
-                    out.append(token)
-                    continue
-                raw, end_hide = collected
+                raw, end_hide = self._arguments(macro, token, stack)
                 hide = (token.hide & end_hide) | {name}
                 replaced = self._paste(macro.body, raw, {}, token, hide, macro)
-            self.budget -= len(replaced)
-            if self.budget < 0:
-                raise TooMuch
+            self.budget -= len(replaced) + 1
+            if self.budget < 0 or len(hide) > MACRO_NESTING:
+                raise TooMuch(token)
             if replaced:
                 first = replaced[0]
                 if first.space != token.space:
@@ -113,7 +113,7 @@ class MacroExpander:
 
     def _arguments(
         self, macro: Macro, name: PPToken, stack: list[PPToken]
-    ) -> tuple[dict[str, list[PPToken]], frozenset[str]] | None:
+    ) -> tuple[dict[str, list[PPToken]], frozenset[str]]:
         position = len(stack) - 2
         depth = 1
         groups: list[list[PPToken]] = [[]]
@@ -125,6 +125,8 @@ class MacroExpander:
             if token.kind == "op":
                 if text == "(":
                     depth += 1
+                    if depth > MACRO_NESTING:
+                        raise TooMuch(name)
                 elif text == ")":
                     depth -= 1
                     if depth == 0:
@@ -142,7 +144,7 @@ class MacroExpander:
                 f'unterminated argument list invoking macro "{macro.name}"',
                 "add the missing )",
             )
-            return None
+            raise BuildStop
         end = stack[position]
         del stack[position:]
         if fixed == 0 and not macro.variadic and groups == [[]]:
@@ -157,14 +159,14 @@ class MacroExpander:
                     f"{len(groups)} given",
                     f"pass {fixed} arguments separated by commas",
                 )
-                return None
+                raise BuildStop
         if len(groups) > fixed + bool(macro.variadic):
             self._sink.error(
                 where,
                 f'macro "{macro.name}" passed {len(groups)} arguments, but takes just {fixed}',
                 f"pass {fixed} arguments; a comma inside an argument needs parentheses",
             )
-            return None
+            raise BuildStop
         raw = dict(zip(macro.parameters, groups, strict=False))
         if macro.variadic:
             raw[macro.variadic] = groups[fixed] if len(groups) > fixed else []
@@ -189,6 +191,8 @@ class MacroExpander:
             following = body[index + 1] if index + 1 < count else None
             if function_like and text == "#" and following is not None and following.text in raw:
                 literal = stringify(raw[following.text])
+                if len(literal) > LITERAL_CHARACTERS:
+                    raise TooMuch(place)
                 out.append(
                     PPToken(
                         "string", literal, place.file, place.line, place.column, token.space, hide
@@ -273,6 +277,7 @@ class MacroExpander:
                 "preprocessing token",
                 "use ## only to build one name or number",
             )
+            raise BuildStop
         hide = left.hide & right[0].hide
         for piece in pieces:
             out.append(

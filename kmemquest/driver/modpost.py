@@ -25,6 +25,8 @@ def finish(
     load_bindings()
     _resolve(unit, stem)
     info = _module_info(unit)
+    if unit.sink.mistakes:
+        return None
     if not unit.sink.failed:
         _unused(
             unit, {n for k, v in info if k in ("kmq_param", "kmq_export") for n in v.split(":")}

@@ -16,7 +16,7 @@ from pycparser.c_lexer import Token, _fixed_tokens, _keyword_map
 from kmemquest.driver.diagnostics import BuildStop, DiagnosticSink, Position
 from kmemquest.driver.limits import NESTING
 from kmemquest.driver.literals import integer_literal
-from kmemquest.driver.syntax import explain
+from kmemquest.driver.syntax import explain, explain_stray
 from kmemquest.driver.tokens import PPToken
 
 ast = c_ast
@@ -68,6 +68,11 @@ _SPELLING: Final = {"CONST": "const", "VOLATILE": "volatile", "INLINE": "inline"
                     "RESTRICT": "restrict", "SIGNED": "signed", "TYPEOF": "typeof",
                     "_ALIGNOF": "_Alignof"}  # fmt: skip
 _OPERATORS: Final = {entry.literal: entry.tok_type for entry in _fixed_tokens}
+_BASE_TYPES: Final = frozenset({"int", "char", "void", "float", "double", "_Bool"})
+_STATEMENT_WORDS: Final = frozenset({
+    "FOR", "WHILE", "IF", "DO", "SWITCH", "CASE", "DEFAULT", "RETURN", "GOTO", "BREAK", "CONTINUE",
+    "SIZEOF", "ELSE",
+})  # fmt: skip
 _TYPE_BUILTINS: Final = frozenset({"__builtin_types_compatible_p", "__kmq_type_text"})
 
 
@@ -104,6 +109,20 @@ class KernelParser(c_parser.CParser):  # type: ignore[misc]
         while self._peek() is not None:
             declarations.extend(self._parse_external_declaration())
         return Syntax(declarations, self._found)
+
+    def parse_within(self, tokens: Sequence[PPToken], file: str) -> Syntax:
+        """The same; nesting that is too deep becomes an error where it is met."""
+        try:
+            return self.parse_tokens(tokens, file)
+        except RecursionError:
+            at = self._last
+            where = Position(at.filename, at.lineno, at.column) if at else Position(file, 1, 1)
+        self.sink.error(
+            where,
+            "this is nested too deeply to be compiled",
+            "split the expression, or put the inner statements into a function",
+        )
+        raise BuildStop
 
     # --- tokens -----------------------------------------------------------------------------
 
@@ -166,17 +185,17 @@ class KernelParser(c_parser.CParser):  # type: ignore[misc]
         return self._stray(token)
 
     def _stray(self, token: PPToken) -> NoReturn:
-        quote = {"'": "missing terminating ' character", '"': 'missing terminating " character'}
-        self._stop(
-            token,
-            quote.get(token.text, f"stray ‘{token.text}’ in program"),
-            "close the literal on the same line" if token.text in quote else "remove it",
-        )
+        self._stop(token, *explain_stray(token.text))
 
     def _attribute_group(
         self, tokens: Sequence[PPToken], index: int
     ) -> tuple[tuple[Attribute, ...], int]:
         start, end = index, _matching(tokens, index)
+        if end < start + 4 or [t.text for t in tokens[end - 2 : end]] != [")", ")"]:
+            last = tokens[min(end, len(tokens)) - 1]
+            self._stop(
+                last, "expected ‘)’ at the end of __attribute__((…))", "close both parentheses"
+            )
         inner = tokens[start + 2 : end - 2]
         found, position = [], 0
         while position < len(inner):
@@ -268,6 +287,69 @@ class KernelParser(c_parser.CParser):  # type: ignore[misc]
             if found:
                 self._found[id(node)] = found
         return node
+
+    # --- mistakes with a better explanation than "syntax error" -----------------------------
+
+    def _parse_block_item(self) -> Any:
+        token, after, name = self._peek(), self._peek(2), self._peek(3)
+        if token is not None and token.type == "ELSE":
+            self._stop_at(
+                token, "‘else’ without a previous ‘if’",
+                "remove it, or check the braces and semicolons of the if before",
+            )  # fmt: skip
+        unknown = token is not None and token.type == "ID" and not self._declared(token.value)
+        if unknown and after is not None and name is not None:
+            pointer = after.type == "TIMES" and name.type == "ID"
+            behind = self._peek_type(4) in ("EQUALS", "SEMI", "COMMA", "LBRACKET")
+            if (after.type == "ID" and after.lineno == token.lineno) or (pointer and behind):
+                self._stop_at(
+                    token, f"unknown type name ‘{token.value}’",
+                    "include the header that defines it, or check the spelling",
+                )  # fmt: skip
+        return super()._parse_block_item()
+
+    def _declared(self, name: str) -> bool:
+        return any(name in scope for scope in self._scope_stack)
+
+    def _parse_specifiers(self, *, allow_storage_and_function: bool) -> Any:
+        found = super()._parse_specifiers(allow_storage_and_function=allow_storage_and_function)
+        types = found[0]["type"] if found[0] is not None else []
+        if len(types) > 1 and isinstance(types[0], c_ast.Struct | c_ast.Union | c_ast.Enum):
+            self._missing_after_struct()
+        words = [n for t in types for n in getattr(t, "names", None) or ()]
+        token = self._peek() or self._last
+        if len([w for w in words if w in _BASE_TYPES]) > 1:
+            self._stop_at(
+                token, "two or more data types in declaration specifiers",
+                "keep one type: is a comma, a semicolon or a name missing?",
+            )  # fmt: skip
+        if words and token.type in _STATEMENT_WORDS:
+            self._stop_at(
+                token, f"expected identifier or ‘(’ before ‘{token.value}’",
+                f"‘{token.value}’ is a word of the C language: choose another name",
+            )  # fmt: skip
+        return found
+
+    def _parse_statement(self) -> Any:
+        expression = self._peek_type() == "LPAREN" and self._peek_type(2) == "LBRACE"
+        node = super()._parse_statement()
+        if expression and isinstance(node, c_ast.Compound):
+            # Tell ({ … }); from a block: its value may go unused.
+            return c_ast.ExprList([node], node.coord)
+        return node
+
+    def _missing_after_struct(self) -> NoReturn:
+        buffer, index = self._tokens._buffer, self._tokens._index - 1
+        while index > 0 and buffer[index].type != "RBRACE":
+            index -= 1
+        brace, following = buffer[index], buffer[index + 1]
+        where = Position(brace.filename, brace.lineno, brace.column + 1)
+        self.sink.error(
+            where, f"expected ‘;’, identifier or ‘(’ before ‘{following.value}’",
+            f"a struct, union or enum ends with a semicolon: put it after the }} on line "
+            f"{brace.lineno}",
+        )  # fmt: skip
+        raise BuildStop
 
     # --- GNU C ------------------------------------------------------------------------------
 

@@ -6,22 +6,29 @@ the script or a sleeping call lets it, always in its true context.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.driver import abi
 from kmemquest.driver.contexts import hardirq, process, softirq
-from kmemquest.driver.devices import TICK, World, jiffies, world_of
+from kmemquest.driver.devices import TICK, jiffies, world_of
 from kmemquest.driver.holdings import gave_back
+from kmemquest.kernel.context import Frame
 from kmemquest.kernel.events import Report
 
 if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
+    from kmemquest.kernel.machine import Machine
 
 WORKER_PID: Final = 47
 SCHEDULED: Final = 1
 PENDING: Final = 1
 IRQ_NONE: Final = 0
 IRQ_WAKE_THREAD: Final = 2
+HRTIMER_RESTART: Final = 1
+TIMER_LINE: Final = 0
+"""The local timer's interrupt stands for the line it has no number of."""
 MAX_ROUNDS: Final = 10_000
 """Work that keeps requeueing itself is cut here; the engine's step limit comes first, mostly."""
 
@@ -77,15 +84,53 @@ def run_timers(engine: Engine) -> None:
         timer = due[0][1]
         del world.timers[timer]
         gave_back(engine, timer, "timer", "timer")
-        function = machine.memory.load(timer + abi.TIMER_LIST["function"][0], 8)
-        if running(engine):
-            with softirq(machine, "timer"):
+        with softirq(machine, "timer"):
+            with kernel_function(machine, "__run_timers"):
+                function = machine.memory.load(timer + abi.TIMER_LIST["function"][0], 8)
+            if running(engine):
                 engine.call(function, timer)
+    run_hrtimers(engine)
     now = jiffies(machine)
     for work in sorted(world.delayed, key=lambda item: (world.delayed[item], item)):
         if world.delayed[work] <= now:
             del world.delayed[work]
             world.works.append(work)
+
+
+@contextmanager
+def kernel_function(machine: Machine, name: str) -> Iterator[None]:
+    """Let a function of the kernel itself touch memory: reports name it, not the driver."""
+    stack = machine.context.stack
+    machine.context.stack = [*stack, Frame(name, "", 0)]
+    try:
+        yield
+    finally:
+        machine.context.stack = stack
+
+
+def run_hrtimers(engine: Engine) -> None:
+    """Run the high-resolution timers that are due: in hardirq context, or softirq if asked."""
+    world, machine = world_of(engine), engine.machine
+    for _ in range(MAX_ROUNDS):
+        now = machine.clock.now
+        due = sorted((at, timer) for timer, at in world.hrtimers.items() if at <= now)
+        if not due or not running(engine):
+            return
+        timer = due[0][1]
+        del world.hrtimers[timer]
+        gave_back(engine, timer, "hrtimer", "hrtimer")
+        memory = machine.memory
+        memory.store(timer + abi.HRTIMER["state"][0], 1, 0)
+        function = memory.load(timer + abi.HRTIMER["function"][0], 8)
+        soft = memory.load(timer + abi.HRTIMER["is_soft"][0], 1)
+        if not running(engine):
+            return
+        context = softirq(machine, "hrtimer") if soft else hardirq(machine, TIMER_LINE)
+        with context:
+            again = engine.call(function, timer) & 0xFFFF_FFFF
+        if again == HRTIMER_RESTART and running(engine):
+            expires = memory.load(timer + abi.HRTIMER["expires"][0], 8)
+            world.hrtimers[timer] = max(expires, machine.clock.now + 1)
 
 
 def run_works(engine: Engine) -> None:
@@ -136,30 +181,37 @@ def run_pending(engine: Engine) -> bool:
 
 def run_next(engine: Engine) -> bool:
     """Run what is ready, or go to the next timer; False when nothing will ever happen."""
-    world = world_of(engine)
     if run_pending(engine):
         return running(engine)
-    due = _next_due(world)
+    due = _next_due(engine)
     if due is None or not running(engine):
         return False
-    advance(engine, max(due - jiffies(engine.machine), 0) * TICK)
+    advance(engine, max(due - engine.machine.clock.now, 0))
     return running(engine)
 
 
 def advance(engine: Engine, nanoseconds: int) -> None:
     """Let simulated time pass, running timers and work as they come due."""
-    machine, world = engine.machine, world_of(engine)
+    machine = engine.machine
     end = machine.clock.now + nanoseconds
     run_pending(engine)
     for _ in range(MAX_ROUNDS):
-        due = _next_due(world)
-        wait = None if due is None else (due - jiffies(machine)) * TICK
-        if wait is None or machine.clock.now + max(wait, 0) > end or not running(engine):
+        due = _next_due(engine)
+        if due is None or due > end or not running(engine):
             break
-        machine.clock.advance(max(wait, 0))
+        machine.clock.advance(max(due - machine.clock.now, 0))
         run_pending(engine)
     if machine.clock.now < end:
         machine.clock.advance(end - machine.clock.now)
+    let_kernel_work(machine)
+
+
+def let_kernel_work(machine: Machine) -> None:
+    """The CPU is free: kswapd, the statistics worker and deferred frees get their turn."""
+    if machine.phase != "running" or not machine.context.may_sleep:
+        return
+    machine.vmalloc.let_worker_run()
+    machine.reclaim.idle()
 
 
 def hang(engine: Engine, call: str) -> None:
@@ -180,5 +232,10 @@ def running(engine: Engine) -> bool:
     return engine.machine.fate is Fate.RUNNING
 
 
-def _next_due(world: World) -> int | None:
-    return min((*world.timers.values(), *world.delayed.values()), default=None)
+def _next_due(engine: Engine) -> int | None:
+    """Return the nanosecond at which the next timer expires."""
+    machine, world = engine.machine, world_of(engine)
+    first = machine.clock.now - machine.clock.now % TICK
+    ticks = (*world.timers.values(), *world.delayed.values())
+    times = [first + (tick - jiffies(machine)) * TICK for tick in ticks]
+    return min((*times, *world.hrtimers.values()), default=None)

@@ -10,7 +10,6 @@ from kmemquest.driver.module_image import Module
 from kmemquest.kernel.address import (
     KERNEL_IMAGE_START,
     MODULES_END,
-    MODULES_VADDR,
     PAGE_SIZE,
     page_align,
 )
@@ -134,12 +133,17 @@ def _map(machine: Machine, size: int, *, builtin: bool) -> Area:
     vmalloc = getattr(machine, "vmalloc", None)
     if not builtin and vmalloc is not None and machine.phase == "running":
         start = vmalloc.allocate_range(
-            size, PAGE_SIZE, MODULES_VADDR, MODULES_END, GFP_KERNEL, "load_module+0x5d4/0x1fb0"
+            size,
+            PAGE_SIZE,
+            machine.spec.modules_start,
+            MODULES_END,
+            GFP_KERNEL,
+            "load_module+0x5d4/0x1fb0",
         )
         if start:
             machine.memory.fill(start, 0, page_align(size))
             return Area(start, page_align(size), allocated=True)
-    return map_image(machine, size, KERNEL_DATA if builtin else MODULES_VADDR)
+    return map_image(machine, size, KERNEL_DATA if builtin else machine.spec.modules_start)
 
 
 def _offsets(members: list[tuple[str, int, int]]) -> tuple[dict[str, int], int]:

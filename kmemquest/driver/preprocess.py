@@ -13,8 +13,9 @@ from typing import Final
 
 from kmemquest.driver.condition import BadCondition, Condition
 from kmemquest.driver.diagnostics import BuildStop, DiagnosticSink, Position
-from kmemquest.driver.limits import EXPANDED_TOKENS, INCLUDE_DEPTH
+from kmemquest.driver.limits import EXPANDED_TOKENS, INCLUDE_DEPTH, SOURCE_TOKENS
 from kmemquest.driver.macros import Macro, MacroExpander, TooMuch
+from kmemquest.driver.syntax import explain_stray
 from kmemquest.driver.tokens import PPToken, cut_header
 
 INCLUDE_FOLDER: Final = Path(__file__).parent / "include"
@@ -78,15 +79,26 @@ class Preprocessor:
         try:
             self._process(lines)
             self._flush()
-        except TooMuch:
-            where = _place(lines[-1][0]) if lines else Position("", 1, 1)
+        except TooMuch as found:
             self.sink.error(
-                where,
-                f"the macros of this file expand to more than {EXPANDED_TOKENS} tokens",
-                "look for macros that multiply each other",
+                _place(found.place),
+                "the macros used here expand to more than can be compiled",
+                "look for macros that multiply each other, or call each other without end",
             )
             raise BuildStop from None
         return self._out
+
+    def run_driver(self, lines: Lines) -> list[PPToken]:
+        """The same for the driver's own lines, which may not be too many."""
+        tokens = self.run(lines)
+        if len(tokens) > SOURCE_TOKENS:
+            self.sink.error(
+                _place(tokens[SOURCE_TOKENS]),
+                f"the driver is longer than {SOURCE_TOKENS:,} words and signs",
+                "keep to the part of the driver that is about memory",
+            )
+            raise BuildStop
+        return tokens
 
     # --- files ------------------------------------------------------------------------------
 
@@ -130,6 +142,8 @@ class Preprocessor:
             if head.text != "#" or head.kind != "op":
                 if taking:
                     pending.extend(line)
+                    if any(token.kind == "bad" for token in line):
+                        self._refuse_unclosed(line)
                 continue
             name = line[1].text if len(line) > 1 else ""
             if name in ("if", "ifdef", "ifndef"):
@@ -158,6 +172,13 @@ class Preprocessor:
         for top in stack:
             head = top[3]  # type: ignore[assignment]
             self.sink.error(_place(head), "unterminated #if", "add the missing #endif")
+
+    def _refuse_unclosed(self, line: Sequence[PPToken]) -> None:
+        # An open literal or comment swallows what follows: anything said later would mislead.
+        for token in line:
+            if token.kind == "bad" and token.text[:1] in ("'", '"', "/"):
+                self.sink.error(_place(token), *explain_stray(token.text))
+                raise BuildStop
 
     def _flush(self) -> None:
         if self._pending:

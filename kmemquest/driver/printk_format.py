@@ -27,6 +27,8 @@ MAX_TEXT: Final = 64 * 1024
 """Longest text that one call produces, in bytes."""
 MAX_STRING: Final = 16 * 1024
 MAX_WIDTH: Final = 8192
+MAX_PRECISION: Final = (1 << 15) - 1
+"""`lib/vsprintf.c:PRECISION_MAX`."""
 HEX_DUMP_MAX: Final = 64
 """`%*ph` prints at most this many bytes."""
 ERR_FIRST: Final = (1 << 64) - 4095
@@ -155,7 +157,7 @@ def _read_spec(template: bytes, position: int, values: _Arguments) -> tuple[_Spe
         spec.left, spec.width = True, -spec.width
     if position < len(text) and text[position] == ".":
         spec.precision, position = _read_number(text, position + 1, values)
-        spec.precision = max(spec.precision, 0)
+        spec.precision = min(max(spec.precision, 0), MAX_PRECISION)
     for qualifier in ("hh", "ll", "h", "l", "L", "q", "z", "t", "j"):
         if text.startswith(qualifier, position):
             spec.qualifier = qualifier

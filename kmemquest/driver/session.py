@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from kmemquest.driver import pending
+from kmemquest.driver.bindings.shrinkers import shrink
 from kmemquest.driver.contexts import hardirq, process, softirq
 from kmemquest.driver.devices import (
     SimDevice,
@@ -80,6 +82,8 @@ class DriverSession:
         build: Build | Module,
         observer: Observer | None = None,
         limits: Limits | None = None,
+        *,
+        scan_for_leaks: bool = True,
     ) -> None:
         module = build if not hasattr(build, "module") else build.module
         if module is None:
@@ -89,6 +93,8 @@ class DriverSession:
         self.engine: Engine = _SessionEngine(machine, module, limits, observer)
         self.world = world_of(self.engine)
         self.files = FileCalls(self.engine)
+        self.scan_for_leaks = scan_for_leaks
+        """Whether kmemleak is asked for a scan when the module has gone."""
         self.outcome = "ran"
         self.init_result: int | None = None
         self.loaded = False
@@ -111,7 +117,7 @@ class DriverSession:
         result = act(self, checked)
         if self._running and self.machine.phase == "running":
             pending.run_pending(self.engine)
-        self._settle()
+        self.settle()
         return self._keep(result)
 
     def close(self) -> None:
@@ -121,6 +127,9 @@ class DriverSession:
         if hasattr(self.machine, "mempools"):
             self.machine.mempools.call_function = None
             self.machine.mempools.while_sleeping = None
+        if hasattr(self.machine, "reclaim"):
+            self.machine.reclaim.run_shrinker = None
+            self.machine.reclaim.shrinkers.clear()
 
     # --- bookkeeping ------------------------------------------------------------------------
 
@@ -135,8 +144,10 @@ class DriverSession:
         if hasattr(machine, "mempools"):
             machine.mempools.call_function = lambda function, words: engine.call(function, *words)
             machine.mempools.while_sleeping = lambda _: _drop(pending.run_pending(engine))
+        if hasattr(machine, "reclaim"):
+            machine.reclaim.run_shrinker = partial(shrink, engine)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Note how the step ended; a killed task leaves the rest of the machine running."""
         from kmemquest.driver.bindings.printk import flush_log
 
@@ -173,7 +184,7 @@ class DriverSession:
         if result < 0:
             self.outcome = "init-failed"
             self._unlist()
-            self.leaks += report_leaks(self.engine)
+            self.leaks += report_leaks(self.engine, scan=self.scan_for_leaks)
             return StepResult(step, result, note=f"insmod failed with error {result}")
         self.loaded = True
         return StepResult(step, result)
@@ -192,7 +203,7 @@ class DriverSession:
             return StepResult(step, note="module_exit did not return")
         self.loaded = False
         self._unlist()
-        self.leaks += report_leaks(self.engine)
+        self.leaks += report_leaks(self.engine, scan=self.scan_for_leaks)
         return StepResult(step, 0)
 
     def _unlist(self) -> None:

@@ -13,6 +13,28 @@ _SYMBOLS: Final = {
     "WHILE": "while", "PERIOD": ".",
 }  # fmt: skip
 
+_LOOKALIKES: Final = {
+    "“": 'use the plain " of the keyboard', "”": 'use the plain " of the keyboard',
+    "‘": "use the plain ' of the keyboard", "’": "use the plain ' of the keyboard",
+    "\u00a0": "this blank is a no-break space: type an ordinary one",
+    "；": "use the plain ; of the keyboard", "，": "use the plain , of the keyboard",
+    "（": "use the plain ( of the keyboard", "）": "use the plain ) of the keyboard",
+    "–": "use the plain - of the keyboard", "—": "use the plain - of the keyboard",
+    "\\": "a \\ joins lines only when it is the last sign of its line",
+}  # fmt: skip
+
+
+def explain_stray(text: str) -> tuple[str, str]:
+    """Return (message, hint) for text that is no token of C."""
+    if text == "/*":
+        return "unterminated comment", "close it with */"
+    if text == "''":
+        return "empty character constant", "write the character between the quotes, or '\\0'"
+    if text[0] in "'\"":
+        return f"missing terminating {text[0]} character", "close the literal on the same line"
+    shown = text if text.isprintable() else f"\\{ord(text[0]):03o}"
+    return f"stray ‘{shown}’ in program", _LOOKALIKES.get(text, "remove it")
+
 
 def explain(
     token: Any,
@@ -26,6 +48,13 @@ def explain(
         return _at_end(previous, wanted)
     here = Position(token.filename, token.lineno, token.column)
     seen = _name(token)
+    if wanted == "SEMI" and token.type == "LBRACE" and previous is not None:
+        return (
+            here,
+            f"expected ‘;’ before {seen}",
+            "a function cannot be defined inside another: is a } missing above?"
+            if previous.type == "RPAREN" else f"put a semicolon after ‘{previous.value}’",
+        )  # fmt: skip
     if wanted == "SEMI" and previous is not None:
         if previous.type == "ID" and token.type == "ID":
             return _two_names(previous, token, is_type)

@@ -11,14 +11,18 @@ _MASTER: Final = re.compile(
     |(?P<space>(?:[ \t\f\v\r]|\\\r?\n)+)
     |(?P<id>[A-Za-z_$][\w$]*)
     |(?P<number>\.?[0-9](?:[eEpP][+-]|[\w.])*)
-    |(?P<comment>//(?:\\\r?\n|[^\n])*|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)
+    |(?P<comment>//(?:\\\r?\n|[^\n])*|/\*[\s\S]*?(?:\*/|\Z))
     |(?P<op>\.\.\.|<<=|>>=|\+\+|--|->|&&|\|\||<<|>>|<=|>=|==|!=|\*=|/=|%=|\+=|-=|&=|\|=|\^=|\#\#
         |[-+*/%&|~^!<>=?:;,.()\[\]{}\#])
-    |(?P<string>"(?:\\[\s\S]|[^"\\\n])*")
-    |(?P<char>'(?:\\[\s\S]|[^'\\\n])+')
+    |(?P<string>"(?:\\[\s\S]|[^"\\\n])*"?)
+    |(?P<char>'(?:\\[\s\S]|[^'\\\n])*'?)
     |(?P<bad>[\s\S])""",
     re.VERBOSE | re.ASCII,
 )
+
+
+UNTERMINATED_COMMENT: Final = "/*"
+"""The text of the `bad` token that stands for a comment without an end."""
 
 
 class PPToken:
@@ -52,6 +56,14 @@ class PPToken:
         return f"<{self.kind} {self.text!r} {self.line}:{self.column}>"
 
 
+def _closed(literal: str) -> bool:
+    """Whether a literal has its closing quote; an empty character constant has none."""
+    if len(literal) < (2 if literal[0] == '"' else 3) or literal[-1] != literal[0]:
+        return False
+    slashes = len(literal) - 1 - len(literal[:-1].rstrip("\\"))
+    return slashes % 2 == 0
+
+
 def cut(source: str, file: str) -> list[list[PPToken]]:
     """Cut source text into logical lines of tokens; comments and blanks become `space`."""
     lines: list[list[PPToken]] = []
@@ -69,12 +81,17 @@ def cut(source: str, file: str) -> list[list[PPToken]]:
         elif kind == "space" or kind == "comment":
             space = True
             text = match.group()
+            if text[:2] == "/*" and (len(text) < 4 or text[-2:] != "*/"):
+                column = match.start() - start + 1
+                current.append(PPToken("bad", UNTERMINATED_COMMENT, file, line, column, space))
             if "\n" in text:
                 line += text.count("\n")
                 start = match.start() + text.rindex("\n") + 1
         else:
             text = match.group()
             assert kind is not None
+            if kind in ("string", "char") and not _closed(text):
+                kind = "bad"
             column = match.start() - start + 1
             current.append(PPToken(kind, text, file, line, column, space))
             if "\n" in text:

@@ -98,6 +98,7 @@ def unset_pageblocks(machine: Machine) -> list[int]:
 
 def start_page_allocator(machine: Machine) -> None:
     """Build zones and zonelists and hand all free memory over (`mm_core_init`)."""
+    from kmemquest.kernel.mm import cma
     from kmemquest.kernel.mm.page_alloc import PageAllocator
 
     pages = machine.pages = PageAllocator(machine)
@@ -108,6 +109,7 @@ def start_page_allocator(machine: Machine) -> None:
     pages.build_zonelists()
     boot_lines.print_zonelists(machine)
     steps.allocate_swiotlb(machine)
+    cma.reserve(machine)
     machine.enter_phase("buddy")
     for start, end, _ in list(machine.memblock.free_ranges()):
         first, last = pages_for(start), end >> PAGE_SHIFT

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel import boot_layout as layout
 from kmemquest.kernel import boot_memblock, gfp
-from kmemquest.kernel.address import PAGE_SHIFT, PAGE_SIZE, get_order, pages_for
+from kmemquest.kernel.address import (
+    PAGE_SHIFT,
+    PAGE_SIZE,
+    VMALLOC_END,
+    VMALLOC_START,
+    get_order,
+    pages_for,
+)
 from kmemquest.kernel.mm.user_memory import Process
 from kmemquest.kernel.mm.zone import MAX_ORDER_NR_PAGES
 from kmemquest.kernel.text import boot_lines
@@ -14,6 +21,7 @@ from kmemquest.kernel.text import boot_lines
 if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
 
+HASH_TABLE_CALLER: Final = "alloc_large_system_hash+0x15c/0x2c0"
 KERNEL_BLOCKS: Final = ((0, 1100), (1, 40), (2, 60), (3, 40))
 """(order, blocks): what a booted kernel holds in page tables, stacks, buffers and the like."""
 DMA_POOL_SHARE: Final = 8192
@@ -46,7 +54,9 @@ def start_kernel_services(machine: Machine) -> None:
     """Take what the kernel itself keeps: hash tables in vmalloc space, stacks, page tables."""
     if boot_memblock.distributes_hash_tables(machine.spec):
         for table in machine.memblock.boot.hash_tables:
-            machine.vmalloc.vmalloc(table.bytes)
+            machine.vmalloc.allocate_range(
+                table.bytes, 1, VMALLOC_START, VMALLOC_END, gfp.GFP_KERNEL, HASH_TABLE_CALLER
+            )
     start_dma_pools(machine)
     pages = machine.pages
     managed = sum(zone.managed for zone in pages.zones)

@@ -38,5 +38,7 @@ class BootRecord:
     swiotlb_base: int = 0
     """Physical address of the bounce buffers, 0 when there are none."""
     swiotlb_bytes: int = 0
+    cma: tuple[int, int] = (0, 0)
+    """Physical base and bytes of the contiguous memory area; no bytes when there is none."""
     hash_tables: tuple[HashTable, ...] = ()
     memmap_bytes: int = 0

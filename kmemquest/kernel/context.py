@@ -43,6 +43,8 @@ class Task:
     flags: int = 0
     kthread: bool = False
     oom_victim: bool = False
+    fail_nth: int = 0
+    """Fault injection: which of the coming allocations fails, from 1; 0 means none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,18 @@ class Context:
         if self.softirq_depth:
             return "softirq"
         return "process"
+
+    @property
+    def death_panics(self) -> str:
+        """What the panic says when the running code dies; empty when only the task dies.
+
+        `kernel/exit.c:make_task_dead`, `do_exit`; `arch/x86/kernel/dumpstack.c:oops_end`.
+        """
+        if self.in_interrupt:
+            return "Fatal exception in interrupt"
+        if self.task.pid == 0:
+            return "Attempted to kill the idle task!"
+        return "Attempted to kill init! exitcode=0x00000009" if self.task.pid == 1 else ""
 
     @property
     def site(self) -> Frame | None:

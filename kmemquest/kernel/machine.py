@@ -120,8 +120,8 @@ class Machine:
         page_fault_oops(self, address, size, write=write)
 
     def kill_task(self) -> None:
-        """The running task dies of an oops; in interrupt context the machine panics instead."""
-        self.fate = Fate.PANICKED if self.context.in_interrupt else Fate.TASK_KILLED
+        """The running task dies of an oops; where it must not die the machine panics instead."""
+        self.fate = Fate.PANICKED if self.context.death_panics else Fate.TASK_KILLED
 
     # --- snapshots --------------------------------------------------------------------------
 

@@ -8,12 +8,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kmemquest.kernel.address import ADDRESS_MASK, PAGE_OFFSET, PAGE_SHIFT, PAGE_SIZE
+from kmemquest.kernel.address import (
+    ADDRESS_MASK,
+    PAGE_OFFSET,
+    PAGE_SHIFT,
+    PAGE_SIZE,
+    STRUCT_PAGE_SIZE,
+    VMEMMAP_START,
+)
 
 if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
 
 _OFFSET_MASK: Final = PAGE_SIZE - 1
+SECTION_PAGES: Final = 1 << 15
+"""Pages of a memory section, 128 MiB: struct pages exist for whole sections."""
+MEMORY_MAP: Final = 1 << 53
+"""Where the bytes of struct pages are kept: beyond all RAM. What the allocator knows of a frame
+is in its own tables; these bytes are what a driver puts into the fields it may use."""
 
 
 class Memory:
@@ -39,6 +51,9 @@ class Memory:
             return offset
         pfn = self.page_table.get(address >> PAGE_SHIFT)
         if pfn is None:
+            place = address - VMEMMAP_START
+            if 0 <= place < -(-self.max_pfn // SECTION_PAGES) * SECTION_PAGES * STRUCT_PAGE_SIZE:
+                return MEMORY_MAP + place
             return None
         return pfn << PAGE_SHIFT | address & _OFFSET_MASK
 

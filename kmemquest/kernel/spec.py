@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from kmemquest.kernel.address import MODULES_VADDR
+
 KIB: Final = 1 << 10
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
@@ -85,6 +87,16 @@ class MachineSpec:
     processes: tuple[tuple[str, int, int], ...] = ()
     uptime: int = 2_100_000_000
     seed: int = 1
+
+    @property
+    def modules_start(self) -> int:
+        """Where the module area begins: behind 1 GiB of kernel image, or 512 MiB if told so.
+
+        The image's window shrinks on a kernel built without KASLR (`KERNEL_IMAGE_SIZE`); the word
+        `kmemquest.image=512M`, which no kernel knows, says that this one is.
+        """
+        small = self.option("kmemquest.image") == "512M"
+        return MODULES_VADDR - 512 * MIB if small else MODULES_VADDR
 
     def option(self, name: str, default: str = "") -> str:
         """Return the value of `name=value` among the boot options (the last one wins)."""

@@ -207,7 +207,7 @@ class Evidence:
         inside = self.recording.events[call.first : call.last]
         address = call.result or 0
         for event in reversed(inside):
-            if isinstance(event, ev.ObjectAllocated) and event.address == address:
+            if isinstance(event, ev.ObjectAllocated) and _is_object_of(call, event, address):
                 return _of_object(call, event, shares)
             if isinstance(event, ev.VmAreaCreated) and event.start <= address < event.end:
                 requested = _asked_for(call)
@@ -336,6 +336,13 @@ def _asked_for(call: Call) -> int:
             return 0
         size *= call.arguments[index]
     return size
+
+
+def _is_object_of(call: Call, event: ev.ObjectAllocated, address: int) -> bool:
+    """Tell whether a result lies in an object; devm memory begins behind a header."""
+    if call.function.startswith("devm_"):
+        return event.address <= address < event.address + event.size
+    return event.address == address
 
 
 def _plausible(requested: int, size: int) -> int:

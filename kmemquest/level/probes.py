@@ -143,6 +143,15 @@ def _frames_of_slot(evidence: Evidence, slot: str) -> str:
     return NOTHING if allocation is None else str(len(allocation.pfns))
 
 
+def _zone_of_slot(evidence: Evidence, slot: str) -> str:
+    allocation = _allocation_in_slot(evidence, slot)
+    if allocation is None or not allocation.pfns:
+        return NOTHING
+    first = allocation.pfns[0]
+    zones = evidence.recording.picture.zones
+    return next((z.name for z in zones if z.start_pfn <= first < z.end_pfn), NOTHING)
+
+
 def _contiguity_of_slot(evidence: Evidence, slot: str) -> str:
     allocation = _allocation_in_slot(evidence, slot)
     if allocation is None or not allocation.pfns:
@@ -186,6 +195,7 @@ _PROBES: Final[dict[str, _Kind]] = {
     "frames-of-slot": _Kind(
         N_("How many page frames lie behind one allocation?"), "slot", _frames_of_slot
     ),
+    "zone-of-slot": _Kind(N_("From which zone will the page frames come?"), "slot", _zone_of_slot),
     "contiguity-of-slot": _Kind(
         N_("Will the page frames be contiguous or scattered?"), "slot", _contiguity_of_slot
     ),

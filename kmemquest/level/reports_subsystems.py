@@ -179,6 +179,42 @@ SUBSYSTEM_KINDS: Final[dict[str, Kind]] = {
         _HANGS,
         "locking/spinlocks",
     ),
+    "fortify": Kind(
+        N_("buffer overflow caught by FORTIFY_SOURCE"),
+        N_("A copy must fit into its destination: the compiler knew its size."),
+        N_("The same: FORTIFY_SOURCE is in every distribution's kernel."),
+        "process/deprecated",
+    ),
+    "lock-inconsistent": Kind(
+        N_("lock used in two contexts"),
+        N_("What an interrupt takes must be taken with interrupts off everywhere else."),
+        N_("Without lockdep nobody says anything, until the interrupt comes at the wrong moment."),
+        "locking/lockdep-design",
+    ),
+    "lock-order": Kind(
+        N_("locks taken in both orders"),
+        N_("Locks are always taken in the same order; reclaim counts as a lock, too."),
+        N_("Without lockdep nobody says anything, until two tasks wait for each other."),
+        "locking/lockdep-design",
+    ),
+    "lock-wait-context": Kind(
+        N_("sleeping lock inside a spinning one"),
+        N_("Under a spinlock, in an interrupt or an RCU reader only spinning locks may be taken."),
+        N_("Without lockdep nobody says anything, unless the lock happens to be taken."),
+        "locking/locktypes",
+    ),
+    "cache-name-taken": Kind(
+        N_("two caches of one name"),
+        N_("A cache's name is how people find it: choose one that nobody has."),
+        N_("Nobody says anything: both caches work, and cannot be told apart."),
+        "mm/slab_common.c:kmem_cache_sanity_check",
+    ),
+    "zone-selectors-conflict": Kind(
+        N_("two zones in one mask"),
+        N_("GFP_DMA, GFP_DMA32 and __GFP_HIGHMEM exclude each other."),
+        N_("Nobody says anything: the request is served from zone DMA."),
+        "include/linux/gfp.h:gfp_zone",
+    ),
     "unlock-not-held": Kind(
         N_("unlock of a lock that is not held"),
         N_("Locks and unlocks come in pairs, in the same context."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kmemquest.driver.build import BuildOptions, build
-from tests.driver.c_program import messages
+from tests.driver.c_program import LENIENT, messages
 
 HEADER = """typedef unsigned long size_t;
 void *take(size_t n) __attribute__((warn_unused_result));
@@ -145,3 +145,83 @@ def test_missing_licence_and_section_mismatch_are_modposts() -> None:
         "section mismatch in reference: f (section: .text) -> table (section: .init.data)"
         in found[0]
     )
+
+
+FORTIFY = """
+#include <linux/slab.h>
+#include <linux/string.h>
+struct s { char a[8]; int b; };
+int f(int n);
+int f(int n)
+{
+	char *p = kmalloc(96, GFP_KERNEL), *q, *r = kmalloc(n, GFP_KERNEL);
+	struct s s;
+
+	if (n)
+		q = kmalloc(8, GFP_KERNEL);
+	else
+		q = kmalloc(16, GFP_KERNEL);
+	%s
+	return !p + !q + !r + s.b;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("memset(p, 0, 97);", True),
+        ("memset(p, 0, 96);", False),
+        ("memset(q, 0, 16);", False),
+        ("memset(r, 0, 1 << 20);", False),
+        ("memset(p, 0, n);", False),
+        ("memset(&s, 0, sizeof(s) + 1);", True),
+        ("memset(&s, 0, sizeof(s));", False),
+    ],
+)
+def test_writes_past_objects_of_known_size(call: str, told: bool) -> None:
+    found = messages(FORTIFY % call, LENIENT)
+    assert [m for m in found if "uninit" not in m] == (
+        [
+            "15:2 warning call to ‘__write_overflow_field’ declared with attribute warning: "
+            "detected write beyond size of field (1st parameter); maybe use struct_group()?"
+        ]
+        if told
+        else []
+    )
+
+
+def test_an_undeclared_name_has_no_aftermath() -> None:
+    source = "int f(void);\nint f(void)\n{\n\tint a, unused;\n\ta = nowhere;\n\treturn a + a;\n}\n"
+    assert messages(source) == ["5:6 error ‘nowhere’ undeclared (first use in this function)"]
+
+
+def test_many_mistakes_are_counted() -> None:
+    lines = "\n".join(f"\tnowhere{n} = 1;" for n in range(60))
+    found = messages("void f(void);\nvoid f(void)\n{\n" + lines + "\n}\n")
+    assert len(found) == 21
+    assert found[-1].endswith("… and 40 more messages: mend the first ones and build again")
+
+
+def test_the_value_of_a_statement_expression_may_go_unused() -> None:
+    assert messages("void f(int a);\nvoid f(int a)\n{\n\t({ int b = a; b; });\n}\n") == []
+    assert "statement with no effect" in messages("void f(int a);\nvoid f(int a)\n{\n\ta;\n}\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            "struct s { int a; }\nint b;\n",
+            "1:20 error expected ‘;’, identifier or ‘(’ before ‘int’",
+        ),
+        ("int f(void) { else return 1; }\n", "1:15 error ‘else’ without a previous ‘if’"),
+        ("int f(void) { foo_t *p = 0; }\n", "1:15 error unknown type name ‘foo_t’"),
+        ("int for = 1;\n", "1:5 error expected identifier or ‘(’ before ‘for’"),
+        ("int a; /* open\n", "1:8 error unterminated comment"),
+        ("int a = '';\n", "1:9 error empty character constant"),
+        ("int f(void) {\n\tint a = 1\n\treturn a;\n}\n", "2:11 error expected ‘;’ before ‘return’"),
+    ],
+)
+def test_likely_causes_are_named(source: str, message: str) -> None:
+    assert messages(source) == [message]

@@ -74,6 +74,10 @@ STRUCTURES = {
     "struct delayed_work": (abi.DELAYED_WORK, 88),
     "struct tasklet_struct": (abi.TASKLET, 40),
     "struct task_struct": (abi.TASK_STRUCT, abi.TASK_STRUCT_SIZE),
+    "struct hrtimer": (abi.HRTIMER, abi.HRTIMER_SIZE),
+    "struct shrinker": (abi.SHRINKER, abi.SHRINKER_SIZE),
+    "struct shrink_control": (abi.SHRINK_CONTROL, abi.SHRINK_CONTROL_SIZE),
+    "struct scatterlist": (abi.SCATTERLIST, abi.SCATTERLIST_SIZE),
     "struct module": (abi.MODULE, abi.MODULE_SIZE),
     "mempool_t": (abi.MEMPOOL, abi.MEMPOOL_SIZE),
 }
@@ -85,6 +89,7 @@ def test_structure_layouts(name: str) -> None:
     head = (
         HEAD + "#include <linux/pci.h>\n#include <linux/platform_device.h>\n"
         "#include <linux/miscdevice.h>\n#include <linux/cdev.h>\n"
+        "#include <linux/hrtimer.h>\n#include <linux/shrinker.h>\n#include <linux/dma-mapping.h>\n"
     )
     fields = list(layout)
     expressions = [f"offsetof({name}, {field})" for field in fields]

@@ -211,4 +211,4 @@ def test_a_system_call_that_returns_with_a_lock_held() -> None:
     assert [(r.kind, r.detail) for r in result.reports] == [
         ("lock-not-released", "still held: lock")
     ]
-    assert result.reports[0].headline == "BUG: scheduling while atomic: sh/141/0x00000001"
+    assert result.reports[0].headline == "BUG: scheduling while atomic: sh/141/0x00000002"

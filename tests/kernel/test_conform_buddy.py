@@ -11,6 +11,7 @@ import pytest
 
 from kmemquest.kernel.conform.buddy import conform_buddy
 from kmemquest.kernel.mm import buddy, fallback, pcp, watermark, zone_scan
+from kmemquest.kernel.mm.page_alloc import PageAllocator
 
 RECORDINGS = Path(__file__).parent.parent / "recordings" / "buddy"
 FILES = sorted(RECORDINGS.glob("*.jsonl.gz"))
@@ -37,6 +38,14 @@ def test_every_step_of_a_recording_is_reproduced(path: Path) -> None:
 @pytest.mark.parametrize("name", ["exhaust128_s1.f", "numa_s1.en", "buddy128_s1.g"])
 def test_a_listener_changes_nothing(name: str) -> None:
     result = conform_buddy(read(RECORDINGS / f"{name}.jsonl.gz"), watched=True)
+    assert result.ok, result.first_mismatch
+
+
+@pytest.mark.parametrize("name", ["exhaust128_s1.f", "numa_s1.en", "buddy128_s1.g"])
+def test_the_complete_path_alone_gives_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PageAllocator, "alloc_pages", PageAllocator.alloc_pages_fully)
+    monkeypatch.setattr(PageAllocator, "free_pages", PageAllocator.free_pages_fully)
+    result = conform_buddy(read(RECORDINGS / f"{name}.jsonl.gz"))
     assert result.ok, result.first_mismatch
 
 

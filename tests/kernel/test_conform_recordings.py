@@ -16,7 +16,7 @@ from kmemquest.kernel.conform import ConformResult
 from kmemquest.kernel.conform.formats import NotYet, UnknownFormat, companion_name, conform_lines
 
 SAMPLE = Path(__file__).resolve().parents[1] / "recordings"
-SUBJECTS = ("buddy", "size", "slub", "vmalloc", "memblock", "boot", "dma")
+SUBJECTS = ("buddy", "size", "slub", "vmalloc", "memblock", "boot", "dma", "logs")
 
 
 def lines_of(path: Path) -> Iterator[str]:
@@ -26,11 +26,13 @@ def lines_of(path: Path) -> Iterator[str]:
 
 
 def recordings(folder: Path) -> list[Path]:
-    """JSON recordings, and texts of whole boots; `pool_layouts` has a test of its own."""
+    """JSON recordings, and texts of boots and failures; `pool_layouts` has a test of its own."""
     found = []
     for subject in SUBJECTS:
         found += (folder / subject).glob("*.jsonl*")
         found += (folder / subject).glob("boot_*.txt*")
+        found += (folder / subject).glob("crash_*.txt*")
+        found += (folder / subject).glob("oom.txt*")
     return sorted(path for path in found if not path.name.startswith("pool_layouts"))
 
 

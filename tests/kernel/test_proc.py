@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+from pathlib import Path
 
 import pytest
 
 from kmemquest.kernel import gfp
+from kmemquest.kernel.conform import Tally
+from kmemquest.kernel.conform.text_proc import compare_proc
 from kmemquest.kernel.machine import Machine
 from kmemquest.kernel.spec import GIB, MIB, MachineSpec
 from kmemquest.kernel.text.proc import PROC_FILES, proc_file
@@ -104,3 +108,54 @@ def test_iomem_nests_the_kernel_in_ram() -> None:
     ram = rows.index("00100000-bffdffff : System RAM")
     assert rows[ram + 1] == "  01000000-01ffffff : Kernel code"
     assert "100000000-17fffffff : System RAM" in rows
+
+
+RECORDED = {"128M": MachineSpec(ram=128 * MIB), "2G_numa2": MachineSpec(ram=2 * GIB, nodes=2),
+            "2G_smp4": MachineSpec(ram=2 * GIB, cpus=4)}  # fmt: skip
+
+
+def recorded_proc(size: str) -> dict[str, list[str]]:
+    files: dict[str, list[str]] = {}
+    path = Path(__file__).parent.parent / "recordings" / "logs" / f"proc_{size}.txt.gz"
+    name = ""
+    with gzip.open(path, "rt") as lines:
+        for line in lines:
+            if line.startswith("@@@ "):
+                name = line.split("/")[-1].strip()
+                files[name] = []
+            else:
+                files[name].append(line.rstrip("\n"))
+    return files
+
+
+@pytest.mark.parametrize("size", RECORDED)
+def test_our_files_have_the_recorded_form(size: str) -> None:
+    machine = Machine.boot(RECORDED[size])
+    tally = Tally()
+    for name, lines in recorded_proc(size).items():
+        compare_proc(machine, name, lines, tally)
+    assert tally.first is None
+    assert tally.result().total > 450
+
+
+def test_a_row_of_another_form_is_found() -> None:
+    machine = Machine.boot(RECORDED["128M"])
+    recorded = recorded_proc("128M")
+    for name, old, new in (
+        ("meminfo", "Percpu:            ", "Percpu: "),
+        ("zoneinfo", "nr_mlock", "nr_mlocked"),
+        ("buddyinfo", "zone    DMA32", "zone DMA32"),
+    ):
+        lines = [line.replace(old, new) for line in recorded[name]]
+        assert lines != recorded[name]
+        tally = Tally()
+        compare_proc(machine, name, lines, tally)
+        assert tally.total - 3 < tally.matched < tally.total
+
+
+def test_pagetypeinfo_is_written_anew_for_each_node() -> None:
+    text = proc_file(Machine.boot(RECORDED["2G_numa2"]), "pagetypeinfo")
+    assert text.count("Page block order: 9") == 2
+    first, second = text.split("Page block order: 9\n")[1:]
+    assert "Node    1" not in first
+    assert "Node    0" not in second

@@ -124,7 +124,7 @@ def test_failure_report_has_the_kernels_form_and_its_rate_limit() -> None:
         "sh: page allocation failure: order:0, mode:0x820(GFP_ATOMIC), "
         "nodemask=(null),cpuset=/,mems_allowed=0"
     ]
-    assert " warn_alloc+0x164/0x1e0" in lines
+    assert any(line.startswith(" warn_alloc+0x") for line in lines)
     assert lines[-1] == "0 pages hwpoisoned"
     reports = [event for event in seen if isinstance(event, Report)]
     assert [report.spoken for report in reports] == [True, False]

@@ -66,7 +66,10 @@ def test_a_wrong_number_names_the_belief_behind_it() -> None:
     assert "4000" in result.remark
 
 
-@given(st.sets(st.sampled_from(["oa", "ob", "oc", "od"]), min_size=1), st.sampled_from(["a", "bd", "abc"]))
+@given(
+    st.sets(st.sampled_from(["oa", "ob", "oc", "od"]), min_size=1),
+    st.sampled_from(["a", "bd", "abc"]),
+)
 def test_scores_lie_between_zero_and_one_and_are_full_only_for_the_key(
     chosen: set[str], correct: str
 ) -> None:

@@ -22,10 +22,20 @@ def find_device(engine: Engine, dev: int) -> Device | None:
     """Return the DMA side of a `struct device`; NULL and wild pointers fault, as they would."""
     known = world_of(engine).by_dev.get(dev)
     if known is not None and known.dma is not None:
+        _read_masks(engine, dev, known.dma)
         return known.dma
     field, size = abi.DEVICE["coherent_dma_mask"]
     engine.machine.memory.load(dev + field, size)
     return None
+
+
+def _read_masks(engine: Engine, dev: int, device: Device) -> None:
+    """Take the masks over from the struct: a driver may write its fields without asking."""
+    machine = engine.machine
+    device.coherent_dma_mask = abi.get(machine, dev, abi.DEVICE, "coherent_dma_mask")
+    place = abi.get(machine, dev, abi.DEVICE, "dma_mask")
+    if place and device.dma_mask is not None:
+        device.dma_mask = int.from_bytes(machine.memory.peek(place, 8), "little")
 
 
 @binds("dma_set_mask")

@@ -22,7 +22,7 @@ BH_DISABLED: Final = 2
 FLAGS_ENABLED: Final = 0x200
 """The interrupt flag in what spin_lock_irqsave stores."""
 MUTEX_FILE: Final = "kernel/locking/mutex.c"
-MUTEX_LINE: Final = 585
+MUTEX_LINE: Final = 586
 RCU_FILE: Final = "kernel/rcu/tree_exp.h"
 EINTR: Final = 4
 
@@ -78,7 +78,7 @@ def spin_trylock(engine: Engine, lock: int, name: int) -> int:
 def spin_unlock(engine: Engine, lock: int) -> None:
     context = engine.machine.context
     _release(engine, lock)
-    context.preempt_depth = max(context.preempt_depth - 1, 0)
+    context.preempt_depth -= 1
 
 
 @binds("__kmq_spin_unlock_bh")
@@ -111,6 +111,8 @@ def _take(engine: Engine, lock: int, name: str, *, spinning: bool) -> None:
     if machine.memory.load(lock, 4):
         _deadlock(engine, lock, name, spinning=spinning)
         return
+    if machine.checks.lockdep is not None:
+        machine.checks.lockdep.acquire(name, sleeping=not spinning, address=lock)
     machine.memory.store(lock, 4, 1)
     machine.context.locks.append(HeldLock(name, spinning, lock))
     enter(machine, "lock", name)
@@ -158,16 +160,21 @@ def mutex_init(engine: Engine, lock: int, name: int) -> None:
     world_of(engine).lock_names[lock] = abi.get_text(engine.machine, name)
 
 
+def _mutex_may_sleep(engine: Engine, call: str) -> None:
+    from kmemquest.kernel.check.atomic_sleep import check_sleep
+
+    check_sleep(engine.machine, call, None, MUTEX_FILE, MUTEX_LINE)
+
+
 @binds("__kmq_mutex_lock")
 def mutex_lock(engine: Engine, lock: int, name: int) -> None:
-    engine.machine.checks.might_sleep("mutex_lock", None, MUTEX_FILE, MUTEX_LINE)
+    _mutex_may_sleep(engine, "mutex_lock")
     _take(engine, lock, _name(engine, lock, name), spinning=False)
 
 
 @binds("__kmq_mutex_lock_interruptible")
 def mutex_lock_interruptible(engine: Engine, lock: int, name: int) -> int:
-    machine = engine.machine
-    machine.checks.might_sleep("mutex_lock_interruptible", None, MUTEX_FILE, MUTEX_LINE)
+    _mutex_may_sleep(engine, "mutex_lock_interruptible")
     _take(engine, lock, _name(engine, lock, name), spinning=False)
     return 0
 
@@ -251,7 +258,7 @@ def preempt_disable(engine: Engine) -> None:
 @binds("preempt_enable")
 def preempt_enable(engine: Engine) -> None:
     context = engine.machine.context
-    context.preempt_depth = max(context.preempt_depth - 1, 0)
+    context.preempt_depth -= 1
 
 
 @binds("preempt_count")

@@ -211,7 +211,7 @@ def is_vmalloc_addr(engine: Engine, address: int) -> int:
 
 @binds("is_vmalloc_or_module_addr")
 def is_vmalloc_or_module_addr(engine: Engine, address: int) -> int:
-    module = addresses.MODULES_VADDR <= address < addresses.MODULES_END
+    module = engine.machine.spec.modules_start <= address < addresses.MODULES_END
     return module or addresses.is_vmalloc_address(address)
 
 
@@ -285,6 +285,12 @@ def copy_page(engine: Engine, to: int, source: int) -> None:
 @binds("nr_free_pages")
 def nr_free_pages(engine: Engine) -> int:
     return engine.machine.pages.nr_free_pages()
+
+
+@binds("global_zone_page_state")
+def global_zone_page_state(engine: Engine, item: int) -> int:
+    """Only NR_FREE_PAGES (0) is simulated."""
+    return 0 if item else engine.machine.pages.nr_free_pages()
 
 
 @binds("totalram_pages")

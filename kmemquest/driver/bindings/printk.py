@@ -100,10 +100,10 @@ def flush_log(engine: Engine) -> None:
 
 
 def _readable(data: bytes) -> str:
-    text = data.decode("utf-8", "backslashreplace")
-    return "".join(
-        char if char >= " " or char in "\n\t" else f"\\x{ord(char):02x}" for char in text
-    )
+    return data.decode("utf-8", "backslashreplace").translate(_UNPRINTABLE)
+
+
+_UNPRINTABLE = {code: f"\\x{code:02x}" for code in range(32) if chr(code) not in "\n\t"}
 
 
 @binds("dump_stack")

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final
 from kmemquest.driver import abi
 from kmemquest.driver.binding import binds
 from kmemquest.driver.bindings.slab import find_cache
+from kmemquest.driver.devices import world_of
+from kmemquest.driver.exposed_task import ExposedTask
 from kmemquest.driver.holdings import gave_back, got
-from kmemquest.kernel.address import MODULES_END, MODULES_VADDR
+from kmemquest.kernel.address import MODULES_END
 
 if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
@@ -173,7 +175,7 @@ def free_percpu(engine: Engine, token: int) -> None:
 @binds("__kmq_per_cpu_ptr")
 def per_cpu_ptr(engine: Engine, token: int, cpu: int) -> int:
     """Return a CPU's copy; a static variable of the module has one, for CPU 0."""
-    if MODULES_VADDR <= token < MODULES_END:
+    if engine.machine.spec.modules_start <= token < MODULES_END:
         return token
     return engine.machine.percpu.address(token, cpu)
 
@@ -260,17 +262,13 @@ def might_alloc(engine: Engine, flags: int) -> None:
 
 @binds("__kmq_current")
 def current(engine: Engine) -> int:
-    """Return the task_struct of the running task, as far as drivers read it."""
-    from kmemquest.driver.devices import world_of
-
+    """Return the task_struct of the running task; from now on its flags live in that memory."""
     machine, world = engine.machine, world_of(engine)
     task = machine.context.task
+    if isinstance(task, ExposedTask):
+        return task.address
     address = world.tasks.get(task.pid)
     if address is None:
         address = world.tasks[task.pid] = engine.reserve(abi.TASK_STRUCT_SIZE)
-        comm = task.comm.encode()[:15].ljust(16, b"\0")
-        machine.memory.poke(address + abi.TASK_STRUCT["comm"][0], comm)
-        for name in ("pid", "tgid"):
-            abi.put(machine, address, abi.TASK_STRUCT, name, task.pid)
-    abi.put(machine, address, abi.TASK_STRUCT, "flags", task.flags)
+    machine.context.task = ExposedTask.of(task, machine, address)
     return address

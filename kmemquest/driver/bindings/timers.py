@@ -12,6 +12,7 @@ from kmemquest.driver.devices import TICK, jiffies, world_of
 from kmemquest.driver.holdings import gave_back, got
 from kmemquest.driver.printk_format import format_text, read_string
 from kmemquest.kernel.check.oops import warn
+from kmemquest.kernel.check.schedule import schedule_bug
 
 if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
@@ -218,21 +219,8 @@ def _sleep(engine: Engine, nanoseconds: int, call: str) -> None:
 
 
 def schedule_while_atomic(engine: Engine, call: str) -> None:
-    """`__schedule_bug`: sleeping for real where preemption is off (`kernel/sched/core.c`)."""
-    from kmemquest.kernel.events import Report
-    from kmemquest.kernel.text.dump_stack import dump_stack, modules_line
-
-    machine = engine.machine
-    context = machine.context
-    task = context.task
-    headline = f"BUG: scheduling while atomic: {task.comm}/{task.pid}/{context.preempt_count:#010x}"
-    inner = ("dump_stack_lvl", "__schedule_bug", "__schedule", "schedule", call)
-    lines = (headline, modules_line(machine), *dump_stack(machine, inner))
-    report = Report(
-        "scheduling-while-atomic", "BUG report", headline, lines, site=machine.site, detail=call
-    )
-    machine.report(report)
-    machine.checks.taint.add("W")
+    """Sleep for real where preemption is off."""
+    schedule_bug(engine.machine, call)
 
 
 @binds("msleep")

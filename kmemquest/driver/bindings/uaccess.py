@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
 
 EFAULT: Final = 14
-MIGHT_FAULT: Final = ("include/linux/uaccess.h", 177)
+MIGHT_FAULT: Final = ("include/linux/uaccess.h", 192)
 
 
 @binds("access_ok")
@@ -23,12 +23,19 @@ def access_ok(engine: Engine, address: int, size: int) -> int:
     return size <= TASK_SIZE and address <= TASK_SIZE - size
 
 
+def mapped(engine: Engine, address: int) -> bool:
+    """Tell whether a user address can be accessed, after the page fault it may take."""
+    from kmemquest.driver.bindings.mappings import touch_user
+
+    return engine.machine.memory.translate(address) is not None or touch_user(engine, address)
+
+
 def reachable(engine: Engine, address: int, size: int) -> int:
     """Return how many of `size` user bytes from `address` on are mapped."""
     if not access_ok(engine, address, size):
         return 0
     done = 0
-    while done < size and engine.machine.memory.translate(address + done) is not None:
+    while done < size and mapped(engine, address + done):
         done += PAGE_SIZE - (address + done) % PAGE_SIZE
     return min(done, size)
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel import gfp as gfp_flags
 from kmemquest.kernel.events import Report, SleptInAtomic
-from kmemquest.kernel.text.dump_stack import dump_stack
+from kmemquest.kernel.text.build import build_of, symbol_of, text_address
+from kmemquest.kernel.text.dump_stack import dump_stack, symbol
 
 if TYPE_CHECKING:
     from kmemquest.kernel.context import Frame
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 REPORT_INTERVAL: Final = 1_000_000_000
 """At most one report a second."""
+
+EVENT_EVERY: Final = 1_000_000
+"""Nanoseconds between two of lockdep's interrupt events: a simulated rate."""
 
 BOOTING: Final = ("memblock", "buddy", "slab", "vmalloc", "late")
 
@@ -67,7 +71,8 @@ def _print_report(machine: Machine, call: str, file: str, line: int) -> None:
         f"preempt_count: {context.preempt_count:x}, expected: 0",
         f"RCU nest depth: {context.rcu_depth}, expected: 0",
         *_held_locks(machine),
-        *dump_stack(machine, ("dump_stack_lvl", "__might_resched", f"{call}_noprof")),
+        *_irq_events(machine),
+        *dump_stack(machine, ("dump_stack_lvl", "__might_resched", _function(call))),
     ]
     machine.report(
         Report(
@@ -91,7 +96,36 @@ def _held_locks(machine: Machine) -> list[str]:
         return [f"no locks held by {task}."]
     plural = "s" if len(context.locks) > 1 else ""
     lines = [f"{len(context.locks)} lock{plural} held by {task}:"]
+    site = context.site
+    # Where a lock was taken is not kept; the function that runs now stands for it.
+    taken = symbol(machine, site) if site is not None else "0x0"
     for index, lock in enumerate(context.locks):
         kind = "2:2" if lock.spinning else "3:3"
-        lines.append(f" #{index}: {lock.address:016x} ({lock.name}){{+.+.}}-{{{kind}}}")
+        lines.append(
+            f" #{index}: {lock.address:016x} ({lock.name}){{+.+.}}-{{{kind}}}, at: {taken}"
+        )
     return lines
+
+
+def _irq_events(machine: Machine) -> list[str]:
+    """Render when interrupts were last switched, as lockdep does while they are off."""
+    if not (machine.checks.config.lockdep and machine.context.irqs_disabled):
+        return []
+    build = build_of(machine)
+    stamp = machine.clock.now // EVENT_EVERY
+    rows = (
+        ("hardirqs last  enabled", stamp - 1, "do_syscall_64"),
+        ("hardirqs last disabled", stamp, "_raw_spin_lock_irqsave"),
+        ("softirqs last  enabled", stamp - 9, "irq_exit_rcu"),
+        ("softirqs last disabled", stamp - 12, "irq_exit_rcu"),
+    )
+    lines = [f"irq event stamp: {stamp}"]
+    for words, number, function in rows:
+        place = symbol_of(build, function)
+        lines.append(f"{words} at ({max(number, 0)}): [<{text_address(place):016x}>] {place}")
+    return lines
+
+
+def _function(call: str) -> str:
+    """Return the kernel's name of an allocating call: memory profiling wraps most of them."""
+    return f"{call}_noprof" if "alloc" in call and not call.startswith("might") else call

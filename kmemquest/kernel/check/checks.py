@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel.check.atomic_sleep import check_sleep
 from kmemquest.kernel.check.kasan import Kasan
 from kmemquest.kernel.check.ledger import Holding, Ledger
+from kmemquest.kernel.check.lockdep import Lockdep
 
 if TYPE_CHECKING:
     from kmemquest.kernel.context import Frame
@@ -17,6 +20,21 @@ LOCK_DEBUGGING_OFF: Final = "lock-debugging-disabled"
 """Once-only mark of the line that tells of it; once per boot, not a warning."""
 
 
+SLEEPING_LOCKS: Final = {
+    "kernel/locking/mutex.c": "mutex",
+    "include/linux/uaccess.h": "&mm->mmap_lock",
+}
+"""Files whose might_sleep comes right before a lock that sleeps, and what the lock is called."""
+LOCKS_OF: Final = {
+    "kmem_cache_create": "slab_mutex",
+    "kmem_cache_destroy": "slab_mutex",
+    "pcpu_alloc": "pcpu_alloc_mutex",
+    "dma_pool_create": "pools_reg_lock",
+    "dma_pool_destroy": "pools_reg_lock",
+    "cma_alloc": "cma_mutex",
+}
+
+
 class Checks:
     """Holds the checkers that the machine's kernel is built with; absent ones are None."""
 
@@ -24,6 +42,7 @@ class Checks:
         self._machine = machine
         self.config = machine.spec.checkers
         self.kasan: Kasan | None = Kasan(machine) if self.config.kasan else None
+        self.lockdep: Lockdep | None = Lockdep(machine) if self.config.lockdep else None
         self.book = Ledger()
         self.taint: set[str] = set()
         """Taint letters that are set (`kernel/panic.c:taint_flags`)."""
@@ -46,7 +65,24 @@ class Checks:
         line: int = 321,
     ) -> None:
         """Check a call that may sleep; with `gfp` only if that mask allows direct reclaim."""
+        lockdep = self.lockdep
+        if lockdep is not None and gfp is not None:
+            lockdep.allocating(gfp)
         check_sleep(self._machine, call, gfp, file, line)
+        if lockdep is not None and file in SLEEPING_LOCKS:
+            lockdep.acquire(LOCKS_OF.get(call, SLEEPING_LOCKS[file]), sleeping=True)
+
+    @contextmanager
+    def in_reclaim(self) -> Iterator[None]:
+        """Whatever is taken in this block is taken inside reclaim."""
+        if self.lockdep is None:
+            yield
+            return
+        self.lockdep.reclaim_begins()
+        try:
+            yield
+        finally:
+            self.lockdep.reclaim_ends()
 
     def once(self, key: str) -> bool:
         """Return True the first time a key is asked for, as WARN_ON_ONCE does."""

@@ -19,16 +19,31 @@ from kmemquest.kernel.address import (
 )
 from kmemquest.kernel.context import Frame
 from kmemquest.kernel.events import Report
+from kmemquest.kernel.text.build import build_of, symbol_of
 from kmemquest.kernel.text.dump_stack import dump_stack, symbol
 
 if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
 
+NMI_MASK: Final = 0xF0_0000
+"""Bits of the preempt count that count NMIs (`include/linux/preempt.h`)."""
+
 PAGE_FREE: Final = 0xFF
 LARGE_REDZONE: Final = 0xFE
 SLAB_REDZONE: Final = 0xFC
 SLAB_FREE: Final = 0xFB
+SLAB_FREE_META: Final = 0xFA
+"""Shadow of a freed object's first granule, where KASAN keeps who freed it."""
 VMALLOC_INVALID: Final = 0xF8
+
+ALLOCATED_FRAMES: Final = ("kasan_save_stack", "kasan_save_track", "__kasan_kmalloc")
+FREED_FRAMES: Final = (
+    "kasan_save_stack",
+    "kasan_save_track",
+    "kasan_save_free_info",
+    "__kasan_slab_free",
+    "kfree",
+)
 
 GRANULE: Final = 8
 _PER_PAGE: Final = PAGE_SIZE // GRANULE
@@ -38,6 +53,7 @@ _REASONS: Final = {
     LARGE_REDZONE: ("slab-out-of-bounds", "slab-out-of-bounds"),
     SLAB_REDZONE: ("slab-out-of-bounds", "slab-out-of-bounds"),
     SLAB_FREE: ("slab-use-after-free", "slab-use-after-free"),
+    SLAB_FREE_META: ("slab-use-after-free", "slab-use-after-free"),
     VMALLOC_INVALID: ("vmalloc-out-of-bounds", "vmalloc-out-of-bounds"),
 }
 """Shadow value -> (the kernel's words, the stable kind of the report)."""
@@ -89,15 +105,32 @@ class Kasan:
         """A new slab: nothing in it belongs to anybody yet."""
         self._set(address, size, SLAB_REDZONE)
 
+    def new_object_opened(self, address: int, object_size: int) -> None:
+        """The constructor is about to write a new object (`kasan_unpoison_new_object`)."""
+        self._set_good(address, object_size)
+
     def object_allocated(self, address: int, object_size: int, requested: int) -> None:
         """An object was handed out: only the requested bytes are good."""
         self._set(address, object_size, SLAB_REDZONE)
         self._set_good(address, requested)
         self._remember(address, object_size, requested)
 
+    def stack_saved(self) -> None:
+        """Keeping a stack complains in an NMI, and a preempt count below zero looks like one.
+
+        `lib/stackdepot.c:stack_depot_save_flags`.
+        """
+        if self._machine.context.preempt_count & NMI_MASK:
+            from kmemquest.kernel.check.oops import warn_once
+
+            function = "stack_depot_save_flags"
+            warn_once(self._machine, function, "lib/stackdepot.c", 635, function)
+
     def object_freed(self, address: int, object_size: int) -> None:
         """An object came back."""
+        self.stack_saved()
         self._set(address, object_size, SLAB_FREE)
+        self._set(address, GRANULE, SLAB_FREE_META)
         record = self._records.get(address >> PAGE_SHIFT, {}).get(address)
         if record is not None:
             record.freed_by = self._machine.context.task.pid
@@ -122,7 +155,7 @@ class Kasan:
 
     def is_freed(self, address: int) -> bool:
         """Tell whether an address lies in a freed object or page (for double frees)."""
-        return self._value(address) in (SLAB_FREE, PAGE_FREE)
+        return self._value(address) in (SLAB_FREE, SLAB_FREE_META, PAGE_FREE)
 
     def check_access(self, address: int, size: int, *, write: bool) -> bool:
         """Check one access; False when it is bad (and reported, if it is the first)."""
@@ -146,14 +179,18 @@ class Kasan:
     ) -> None:
         """Report a second free of an object."""
         del cache_name, object_address, object_size
-        self._report("double-free", "double-free", "Free", address, function=call)
+        self._report("double-free", "double-free", "Free", address, function=self._caller(call))
 
     def report_invalid_free(
         self, address: int, cache_name: str, object_address: int, object_size: int, call: str
     ) -> None:
         """Report a free of something that is not the start of an object."""
         del cache_name, object_address, object_size
-        self._report("invalid-free", "invalid-free", "Free", address, function=call)
+        self._report("invalid-free", "invalid-free", "Free", address, function=self._caller(call))
+
+    def _caller(self, call: str) -> str:
+        """Return what a bad free is blamed on: the caller of `call`, the driver mostly."""
+        return "" if self._machine.site is not None else call
 
     # --- shadow -----------------------------------------------------------------------------
 
@@ -242,7 +279,7 @@ class Kasan:
             )
             return
         self.reported = True
-        where = function or (symbol(machine, site) if site is not None else "kernel code")
+        where = self._where(function)
         headline = f"BUG: KASAN: {words} in {where}"
         task = machine.context.task
         lines = [
@@ -257,10 +294,12 @@ class Kasan:
         if record is not None:
             lines += self._object_lines(kind, record, address)
         elif is_vmalloc_address(address):
-            lines += ["The buggy address belongs to a vmalloc virtual mapping", ""]
+            lines += self._area_lines(address)
         lines += self._page_lines(address)
         lines += self._state_lines(address)
         lines.append(_LINE)
+        if machine.checks.once("lock-debugging-disabled"):
+            lines.append("Disabling lock debugging due to kernel taint")
         machine.report(
             Report(
                 kind,
@@ -278,11 +317,11 @@ class Kasan:
     def _object_lines(self, kind: str, record: _ObjectRecord, address: int) -> list[str]:
         machine = self._machine
         lines = [f"Allocated by task {record.allocated_by}:"]
-        lines += [f" {symbol(machine, frame)}" for frame in reversed(record.allocated_at)]
+        lines += self._stack(ALLOCATED_FRAMES, record.allocated_at)
         lines.append("")
         if record.freed_at is not None:
             lines.append(f"Freed by task {record.freed_by}:")
-            lines += [f" {symbol(machine, frame)}" for frame in reversed(record.freed_at)]
+            lines += self._stack(FREED_FRAMES, record.freed_at)
             lines.append("")
         state = {"slab-out-of-bounds": "allocated ", "slab-use-after-free": "freed "}.get(kind, "")
         end = record.address + record.requested
@@ -302,17 +341,40 @@ class Kasan:
         return lines
 
     def _page_lines(self, address: int) -> list[str]:
+        from kmemquest.kernel.mm.page_check import dump_page
+
         physical = self._machine.memory.translate(address)
         if physical is None:
             return []
-        pfn = physical >> PAGE_SHIFT
+        pages = self._machine.pages
+        head = pages.frames.compound_head(physical >> PAGE_SHIFT)
         return [
             "The buggy address belongs to the physical page:",
-            f"page: refcount:{self._machine.pages.page_count(pfn)} mapcount:0 "
-            f"mapping:0000000000000000 index:0x0 pfn:{pfn:#x}",
-            "page dumped because: kasan: bad access detected",
+            *dump_page(pages, head, "kasan: bad access detected"),
             "",
         ]
+
+    def _area_lines(self, address: int) -> list[str]:
+        """Describe the vmalloc area around an address (`print_address_description`)."""
+        area = self._machine.vmalloc.space.find(address)
+        if area is None:
+            return ["The buggy address belongs to a vmalloc virtual mapping", ""]
+        return [
+            f"The buggy address belongs to a {len(area.pfns)}-page vmalloc region starting at "
+            f"{area.start:#018x} allocated at {area.caller}"
+        ]
+
+    def _where(self, function: str) -> str:
+        """Return the symbol of the code to blame: a kernel function or the driver's statement."""
+        machine, site = self._machine, self._machine.site
+        if function:
+            return symbol_of(build_of(machine), function)
+        return symbol(machine, site) if site is not None else symbol_of(build_of(machine), "memcpy")
+
+    def _stack(self, inner: tuple[str, ...], frames: tuple[Frame, ...]) -> list[str]:
+        build = build_of(self._machine)
+        lines = [f" {symbol_of(build, name)}" for name in inner]
+        return lines + [f" {symbol(self._machine, frame)}" for frame in reversed(frames)]
 
     def _state_lines(self, address: int) -> list[str]:
         row_bytes = 16 * GRANULE

@@ -276,9 +276,8 @@ def _oops(
     ]
     checks.oops_count += 1
     machine.kill_task()
-    deadly = context.in_interrupt
-    if deadly:
-        message = "Fatal exception in interrupt"
+    message = context.death_panics
+    if message:
         lines += [
             f"Kernel panic - not syncing: {message}",
             "Kernel Offset: disabled",
@@ -288,7 +287,7 @@ def _oops(
         lines += _last_notes(machine, fault)
     report = Report(
         kind,
-        "panic" if deadly else "oops",
+        "panic" if message else "oops",
         headline,
         tuple(lines),
         address=address,

@@ -7,6 +7,8 @@ surrounds it.
 
 from __future__ import annotations
 
+import json
+from collections import deque
 from dataclasses import dataclass
 
 CONTEXT_LINES = 3
@@ -41,6 +43,10 @@ class ConformResult:
         return self.total > 0 and self.matched == self.total
 
 
+Operation = str | tuple[object, ...] | list[object]
+"""What was compared: words, a line of the recording, or a tuple of both; rendered when needed."""
+
+
 class Tally:
     """Collects comparisons into a `ConformResult`."""
 
@@ -52,21 +58,27 @@ class Tally:
         self.line = 0
         """The recording's present line, from 1; the replay keeps it current."""
         self.first: Mismatch | None = None
-        self._recent: list[str] = []
+        self._recent: deque[tuple[Operation, object]] = deque(maxlen=CONTEXT_LINES)
 
-    def compare(self, operation: str, expected: object, got: object) -> bool:
+    def compare(self, operation: Operation, expected: object, got: object) -> bool:
         """Note one comparison; tell whether it held."""
         self.total += 1
         if expected == got:
             self.matched += 1
-            self._recent = [*self._recent[1 - CONTEXT_LINES :], f"{operation} -> {got}"]
+            self._recent.append((operation, got))
             return True
         if self.first is None:
-            self.first = Mismatch(
-                operation, str(expected), str(got), tuple(self._recent), self.line
-            )
+            around = tuple(f"{in_words(before)} -> {result}" for before, result in self._recent)
+            self.first = Mismatch(in_words(operation), str(expected), str(got), around, self.line)
         return False
 
     def result(self) -> ConformResult:
         """Return what was found so far."""
         return ConformResult(self.matched, self.total, self.first)
+
+
+def in_words(operation: object) -> str:
+    """Render an operation: a line of the recording as its first four fields, in JSON."""
+    if isinstance(operation, tuple):
+        return " ".join(map(in_words, operation))
+    return json.dumps(operation[:4]) if isinstance(operation, list) else str(operation)

@@ -25,7 +25,7 @@ def bare_machine(spec: MachineSpec, max_pfn: int) -> Machine:
     machine.clock = Clock()
     machine.events = EventStream()
     machine.log = KernelLog(machine.clock, machine.events)
-    machine.context = Context(Task(pid=1, comm="insmod"))
+    machine.context = Context(Task(pid=140, comm="insmod"))
     machine.checks = Checks(machine)
     machine.fate = Fate.RUNNING
     machine.phase = "running"

@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from kmemquest.kernel.conform import ConformResult, Tally
+from kmemquest.kernel.conform.report_patterns import PROC
+from kmemquest.kernel.conform.text_proc import compare_proc
 from kmemquest.kernel.machine import Machine
 from kmemquest.kernel.mm.zone import Zone
 from kmemquest.kernel.spec import GIB, MachineSpec
@@ -73,6 +75,9 @@ def conform_boot(lines: Iterable[str]) -> ConformResult:
     if wanted:
         tally.compare("min_free_kbytes", int(wanted[0]), machine.pages.min_free_kbytes)
     _compare_meminfo(tally, machine, sections.get("/proc/meminfo", []))
+    for name in PROC:
+        if recorded := sections.get(f"/proc/{name}"):
+            compare_proc(machine, name, recorded, tally)
     return tally.result()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from kmemquest.kernel import gfp as _gfp
-from kmemquest.kernel.conform import ConformResult, Tally
+from kmemquest.kernel.conform import ConformResult, Operation, Tally
 from kmemquest.kernel.conform.bare_machine import bare_machine
 from kmemquest.kernel.events import Event
 from kmemquest.kernel.mm.page_alloc import PageAllocator
@@ -47,15 +47,48 @@ def conform_buddy(lines: Iterable[str], *, watched: bool = False) -> ConformResu
     """Replay one recording; each operation, side effect, checkpoint and full state is compared.
 
     Only the first full state is loaded; everything after it must come out of the simulation.
-    `watched` attaches a listener, which takes the allocator off its fast path.
+    `watched` attaches a listener.
     """
     replay = _Replay(watched=watched)
+    tally, feed = replay.tally, replay.feed
+    parse = json.JSONDecoder().raw_decode
     for number, text in enumerate(lines, 1):
-        if text.strip():
-            replay.tally.line = number
-            replay.feed(json.loads(text))
+        text = text.strip()
+        if text:
+            tally.line = number
+            item, end = parse(text)
+            if end != len(text):
+                raise json.JSONDecodeError("Extra data", text, end)
+            feed(item)
     replay.finish()
     return replay.tally.result()
+
+
+class _Pageblocks(dict[int, int]):
+    """The table of pageblock types, which also knows what changed since it was last asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changed: dict[int, int] = {}
+        """Pageblock number -> its type before."""
+
+    def __setitem__(self, block: int, migratetype: int) -> None:
+        self.changed.setdefault(block, self.get(block, MOVABLE))
+        super().__setitem__(block, migratetype)
+
+    def pop(self, block: int, default: Any = None) -> Any:
+        """Make a pageblock Movable again."""
+        self.changed.setdefault(block, self.get(block, MOVABLE))
+        return super().pop(block, default)
+
+    def changes(self) -> list[Line]:
+        """Return the changes as a recording writes them."""
+        found: list[Line] = []
+        for block, before in sorted(self.changed.items()):
+            after = self.get(block, MOVABLE)
+            if after != before:
+                found.append(["pb", block << PAGEBLOCK_ORDER, before, after])
+        return found
 
 
 class _Replay:
@@ -67,16 +100,17 @@ class _Replay:
         self.machine = bare_machine(MachineSpec(), max_pfn=1 << 24)
         self.pages = PageAllocator(self.machine)
         self.machine.pages = self.pages
+        self.pages.pageblocks = self.pageblocks = _Pageblocks()
         self.pages.gfp_allowed_mask = _gfp.BITS_MASK
         self.zones: dict[tuple[int, str], Zone] = {}
         self.zonelists: list[Record] = []
         self.lru: list[Record] = []
         self.loading = True
         self.state: list[Record] | None = None
-        self.operation = "start"
-        self.pageblocks: dict[int, int] = {}
+        self.operation: Operation = "start"
         self.recorded_effects: list[Line] = []
-        self.before: dict[tuple[int, str], tuple[int, int]] = {}
+        self.before: list[tuple[Zone, int, int]] = []
+        """Each zone with the boost and the flags it had before the last operation."""
 
     def feed(self, item: Record | Line) -> None:
         """Take the next line of the recording."""
@@ -135,6 +169,7 @@ class _Replay:
         for item in self.zonelists:
             zones = [self.zones[node, name] for node, name in item["order"]]
             pages.set_zonelist(item["node"], zones, this_node=item["kind"] == "nofallback")
+        self.pageblocks.changed.clear()
         if self.watched:
             self.machine.events.subscribe(_ignore)
 
@@ -174,36 +209,37 @@ class _Replay:
     # --- operations and their side effects --------------------------------------------------
 
     def _feed_line(self, line: Line) -> None:
-        if line[0] in ("pb", "boost", "zflags"):
-            self.recorded_effects.append(line)
-        elif line[0] == "w":
-            self._compare_watermarks(line)
-        else:
+        kind = line[0]
+        operate = _OPERATIONS.get(kind)
+        if operate is not None:
             self._settle_effects()
-            self.operation = json.dumps(line[:4])
-            _OPERATIONS[line[0]](self, line)
+            self.operation = line
+            operate(self, line)
+        elif kind == "w":
+            self._compare_watermarks(line)
+        elif kind in ("pb", "boost", "zflags"):
+            self.recorded_effects.append(line)
+        else:
+            raise ValueError(f"unknown operation {kind!r}")
 
     def _remember_zones(self) -> None:
-        self.pageblocks = dict(self.pages.pageblocks)
-        self.before = {key: (zone.boost, zone.flags) for key, zone in self.zones.items()}
+        self.pageblocks.changed.clear()
+        self.before = [(zone, zone.boost, zone.flags) for zone in self.pages.zones]
 
     def _settle_effects(self) -> None:
         """Compare the side effects of the last operation with those recorded after it."""
-        if not (self.before or self.recorded_effects):
-            return
         seen: list[Line] = []
-        if self.pages.pageblocks != self.pageblocks:
-            seen += _changed_pageblocks(self.pageblocks, self.pages.pageblocks)
-        for (node, name), zone in self.zones.items():
-            boost, flags = self.before[node, name]
+        if self.pageblocks.changed:
+            seen += self.pageblocks.changes()
+        for zone, boost, flags in self.before:
             if zone.boost != boost:
-                seen.append(["boost", node, name, zone.boost])
+                seen.append(["boost", zone.node, zone.name, zone.boost])
             if zone.flags != flags:
-                seen.append(["zflags", node, name, zone.flags])
+                seen.append(["zflags", zone.node, zone.name, zone.flags])
         if seen or self.recorded_effects:
             expected = sorted(map(json.dumps, self.recorded_effects))
             got = sorted(map(json.dumps, seen))
-            self.tally.compare(f"side effects of {self.operation}", expected, got)
+            self.tally.compare(("side effects of", self.operation), expected, got)
             self.recorded_effects = []
             self._remember_zones()
 
@@ -247,7 +283,7 @@ class _Replay:
             for zone in self.pages.zones
             if zone.present
         ]
-        self.tally.compare(f"counters after {self.operation}", line[1:], got)
+        self.tally.compare(("counters after", self.operation), line[1:], got)
 
     def _compare_checkpoint(self, item: Record) -> None:
         zone = self._zone(item)
@@ -319,15 +355,6 @@ def _zone_state(zone: Zone) -> Record:
 
 def _pick(item: Record, fields: Iterable[str]) -> Record:
     return {field: item[field] for field in fields}
-
-
-def _changed_pageblocks(before: dict[int, int], after: dict[int, int]) -> list[Line]:
-    changes: list[Line] = []
-    for block in sorted(before.keys() | after.keys()):
-        old, new = before.get(block, MOVABLE), after.get(block, MOVABLE)
-        if old != new:
-            changes.append(["pb", block << PAGEBLOCK_ORDER, old, new])
-    return changes
 
 
 def _ignore(event: Event) -> None:

@@ -83,6 +83,7 @@ class _Objects:
 class _Boot:
     swiotlb_bytes = 0
     swiotlb_base = 0
+    cma = (0, 0)
 
 
 class _Memblock:

@@ -17,7 +17,7 @@ from kmemquest.kernel.spec import MachineSpec
 
 
 class UnknownFormat(ValueError):
-    """This is no recording that the simulator knows."""
+    """No recording that the simulator knows."""
 
 
 class NotYet(Exception):
@@ -104,8 +104,10 @@ def _rows(kind: str, lines: Iterable[str], companion: Iterable[str] | None) -> C
 
 
 def _text_recording(name: str, first: str, lines: Iterable[str]) -> ConformResult:
-    if first.startswith("@@@ test"):
-        raise NotYet("report texts are compared from part 2 on")
+    if first.startswith(("@@@ test", "@@@ before")):
+        from kmemquest.kernel.conform.text import conform_logs
+
+        return conform_logs(lines)
     if name.startswith("boot_"):
         from kmemquest.kernel.conform.boot import conform_boot
 

@@ -31,12 +31,12 @@ from typing import Final
 
 from kmemquest.kernel.conform import ConformResult, Tally
 from kmemquest.kernel.conform.report_patterns import classify, normalise_report
-from kmemquest.kernel.conform.text_mistakes import MISTAKES, Laboratory
+from kmemquest.kernel.conform.text_mistakes import MISTAKES, Laboratory, recorded_ram
 from kmemquest.kernel.conform.text_state import block_at, read_mem_info, read_tasks
 from kmemquest.kernel.context import Task
 from kmemquest.kernel.machine import Machine
 from kmemquest.kernel.mm.oom import points
-from kmemquest.kernel.spec import MIB, MachineSpec
+from kmemquest.kernel.spec import MachineSpec
 from kmemquest.kernel.text import mem_info, oom_report
 from kmemquest.kernel.text.dump_stack import dump_stack
 
@@ -173,7 +173,7 @@ def _mask_before(lines: list[str]) -> int:
 def redraw_oom(recorded: list[str]) -> list[str]:
     """Draw an OOM report again from the state it tells; the victim is chosen by our rule."""
     first = re.match(
-        r"(.+) invoked oom-killer: gfp_mask=0x([0-9a-f]+)\(.*\), order=(\d+), oom_score_adj=(-?\d+)",
+        r"(.+) invoked oom-killer: gfp_mask=0x([0-9a-f]+)\(.*\), order=(\d+), oom_score_adj=",
         recorded[0],
     )
     if first is None:
@@ -185,7 +185,8 @@ def redraw_oom(recorded: list[str]) -> list[str]:
     total = sum(zone.managed for node in state for zone in node.zones)
     victim = max(tasks, key=lambda t: points(t.rss, t.page_table_bytes, t.oom_score_adj, total))
     caller = next((task for task in tasks if task.comm == first[1]), victim)
-    machine = Machine.boot(MachineSpec(ram=128 * MIB, options=("kmemquest.build=debian",)))
+    spec = MachineSpec(ram=recorded_ram(recorded), options=("kmemquest.build=debian",))
+    machine = Machine.boot(spec)
     machine.context.task = Task(pid=caller.pid, comm=caller.comm)
     nodes = f"0-{len(state) - 1}" if len(state) > 1 else "0"
     return [

@@ -16,9 +16,9 @@ from kmemquest.kernel.check.oops import page_fault_oops
 from kmemquest.kernel.context import Frame, Task
 from kmemquest.kernel.gfp import COMP, GFP_ATOMIC, GFP_KERNEL, HIGHMEM, NORETRY, NOWARN, ZERO
 from kmemquest.kernel.machine import Machine
-from kmemquest.kernel.mm.slub_pages import NO_PAGE
 from kmemquest.kernel.mm.slab_geometry import SLAB_NO_MERGE
 from kmemquest.kernel.mm.slub_named import KERNEL_CTOR
+from kmemquest.kernel.mm.slub_pages import NO_PAGE
 from kmemquest.kernel.spec import MIB, MachineSpec
 
 if TYPE_CHECKING:
@@ -31,6 +31,22 @@ OBJECT_BYTES: Final = 100
 """Size of the objects in the tests of slab damage."""
 LARGE: Final = 8 * MIB
 STOCK: Final = SLAB_NO_MERGE
+LEFT_PAGES: Final = 600
+RAM_STEP: Final = 2 * MIB
+DEFAULT_RAM: Final = 256 * MIB
+EXCESS_PAGES: Final = 1000
+TRIALS: Final = 5
+FILLERS: Final = 500
+"""More objects than the partial slabs of a freshly booted machine have room for."""
+
+
+def recorded_ram(lines: Sequence[str]) -> int:
+    """Return the bytes of RAM that a report tells of (less what firmware keeps), or 256 MiB."""
+    for line in lines:
+        found = re.fullmatch(r"(\d+) pages RAM", line)
+        if found is not None:
+            return -(-int(found[1]) * PAGE_SIZE // RAM_STEP) * RAM_STEP
+    return DEFAULT_RAM
 
 
 class Laboratory:
@@ -43,7 +59,8 @@ class Laboratory:
             options.append("slab_debug=FZPU")
         if any("swiotlb buffer is full" in line for line in recorded):
             options.append("swiotlb=force")
-        self.machine = Machine.boot(MachineSpec(ram=256 * MIB, options=tuple(options)))
+        spec = MachineSpec(ram=recorded_ram(recorded), options=tuple(options))
+        self.machine = Machine.boot(spec)
         self.machine.checks.modules.append(MODULE)
         self.machine.checks.taint |= {"O", "E"}
         self._device: Device | None = None
@@ -90,18 +107,21 @@ class Laboratory:
         `mine` objects of the test itself count in the recorded `used=`. Where the recording
         tells of an owner before the test, an object is allocated and freed by that task first.
         """
-        given = next((int(m[1]) for m in map(_USED.search, recorded) if m is not None), mine)
         slub, context = self.machine.slub, self.machine.context
-        stack, task = list(context.stack), context.task
+        if not slub.debug.enabled:
+            return
+        given = next((int(m[1]) for m in map(_USED.search, recorded) if m is not None), mine)
+        stack = list(context.stack)
         context.stack[:] = [Frame("simple_attr_release", "fs/libfs.c", 1)]
-        slab = None
-        while slab is None or slab.inuse != 1:
+        for _ in range(FILLERS):
             slab = slub.slab_of(self.kmalloc(size))
+            if slab is not None and slab.inuse == 1:
+                break
         for _ in range(given - mine - 1):
             self.kmalloc(size)
         for used in [self.kmalloc(size) for _ in range(max(mine, 1))]:
             self.machine.kmalloc.kfree(used)
-        context.stack[:], context.task = stack, task
+        context.stack[:] = stack
 
 
 _USED: Final = re.compile(r"^Slab .* used=(\d+)")
@@ -190,65 +210,90 @@ def kvmalloctoobig(lab: Laboratory, _recorded: Sequence[str]) -> None:
 
 
 def vmalloc0(lab: Laboratory, _recorded: Sequence[str]) -> None:
-    """vmalloc(0)."""
+    """Ask vmalloc for nothing."""
     lab.machine.vmalloc.vmalloc(0)
 
 
 def vfreebad(lab: Laboratory, _recorded: Sequence[str]) -> None:
-    """vfree of a page that vmalloc never gave."""
+    """Free with vfree a page that vmalloc never gave."""
     lab.machine.vmalloc.vfree(lab.page())
 
 
 def vfreeunaligned(lab: Laboratory, _recorded: Sequence[str]) -> None:
-    """vfree of an address inside the first page."""
+    """Free with vfree an address inside the first page."""
     lab.machine.vmalloc.vfree(lab.machine.vmalloc.vmalloc(PAGE_SIZE) + 1)
 
 
 def vfreetwice(lab: Laboratory, _recorded: Sequence[str]) -> None:
-    """vfree twice."""
+    """Free twice, with vfree."""
     address = lab.machine.vmalloc.vmalloc(PAGE_SIZE)
     lab.machine.vmalloc.vfree(address)
     lab.machine.vmalloc.vfree(address)
 
 
 def irqvmalloc(lab: Laboratory, _recorded: Sequence[str]) -> None:
-    """vmalloc with interrupts off, on a kernel that does not check."""
+    """Call vmalloc with interrupts off, on a kernel that does not check."""
     lab.machine.context.irqs_disabled_depth += 1
     lab.machine.vmalloc.vfree(lab.machine.vmalloc.vmalloc(PAGE_SIZE))
     lab.machine.context.irqs_disabled_depth -= 1
 
 
 def vmallocfail(lab: Laboratory, recorded: Sequence[str]) -> None:
-    """vmalloc of the recorded size, with as little memory left as made it fail there."""
-    found = re.search(r"vmalloc error: size (\d+), .*mode:0x([0-9a-f]+)\(", "\n".join(recorded))
+    """Ask vmalloc for more than there is.
+
+    The size that is printed is what could be had: how much memory was free is read off it.
+    """
+    found = _VMALLOC_ERROR.search("\n".join(recorded))
     if found is None:
         return
     size, gfp = int(found[1]), int(found[2], 16) & ~HIGHMEM
-    taken = _exhaust(lab, 0, GFP_ATOMIC | NOWARN) if gfp & NORETRY else []
-    lab.machine.vmalloc.vmalloc_gfp(size, gfp)
+    if not gfp & NORETRY:
+        lab.machine.vmalloc.vmalloc_gfp(size, gfp)
+        return
+    request = size + EXCESS_PAGES * PAGE_SIZE
+    taken = _exhaust(lab, 0, GFP_ATOMIC | NOWARN)
+    surplus = -(size // PAGE_SIZE) - LEFT_PAGES
+    for _ in range(TRIALS):
+        # Hold more pages, or fewer, until a copy of the machine gets as many as was recorded.
+        if surplus < 0:
+            _give_back(lab, taken[surplus:], 0)
+            del taken[surplus:]
+        else:
+            taken += [lab.machine.pages.alloc_pages(GFP_ATOMIC, 0) for _ in range(surplus)]
+        twin = Machine.restore(lab.machine.snapshot())
+        known = len(twin.log.lines)
+        twin.vmalloc.vmalloc_gfp(request, gfp)
+        said = _VMALLOC_ERROR.search("\n".join(line.text for line in list(twin.log.lines)[known:]))
+        surplus = (int(said[1]) - size) // PAGE_SIZE if said is not None else 0
+        if not surplus:
+            break
+    lab.machine.vmalloc.vmalloc_gfp(request, gfp)
     _give_back(lab, taken, 0)
+
+
+_VMALLOC_ERROR: Final = re.compile(r"vmalloc error: size (\d+), .*mode:0x([0-9a-f]+)\(")
 
 
 # --- kmalloc and slabs --------------------------------------------------------------------------
 
 
 def kfreepage(lab: Laboratory, _recorded: Sequence[str]) -> None:
-    """kfree of a page of the buddy allocator."""
+    """Free with kfree what it never gave: a page of the buddy allocator."""
     lab.machine.kmalloc.kfree(lab.page())
 
 
 def kfreelarge_inner(lab: Laboratory, _recorded: Sequence[str]) -> None:
-    """kfree of an address inside a large kmalloc block."""
+    """Free with kfree what it never gave: an address inside a large kmalloc block."""
     lab.machine.kmalloc.kfree(lab.kmalloc(4 * PAGE_SIZE) + 64)
 
 
 def kfreevmalloc(lab: Laboratory, _recorded: Sequence[str]) -> None:
-    """kfree of vmalloc memory."""
+    """Free with kfree what it never gave: vmalloc memory."""
     lab.machine.kmalloc.kfree(lab.machine.vmalloc.vmalloc(PAGE_SIZE))
 
 
 def kfreeunaligned(lab: Laboratory, recorded: Sequence[str]) -> None:
-    """kfree of an address three bytes into an object."""
+    """Free with kfree what it never gave: an address three bytes into an object."""
     lab.slab_as_recorded(OBJECT_BYTES, recorded, 1)
     lab.machine.kmalloc.kfree(lab.kmalloc(OBJECT_BYTES) + 3)
 
@@ -261,7 +306,7 @@ def irqkmalloc(lab: Laboratory, _recorded: Sequence[str]) -> None:
 
 
 def doublefree(lab: Laboratory, recorded: Sequence[str]) -> None:
-    """kfree twice in a row."""
+    """Free twice in a row, with kfree."""
     lab.slab_as_recorded(256, recorded, 0)
     address = lab.kmalloc(256)
     lab.machine.kmalloc.kfree(address)
@@ -269,7 +314,7 @@ def doublefree(lab: Laboratory, recorded: Sequence[str]) -> None:
 
 
 def doublefree2(lab: Laboratory, recorded: Sequence[str]) -> None:
-    """kfree twice with another kfree between."""
+    """Free twice with another kfree between."""
     lab.slab_as_recorded(256, recorded, 0)
     first, second = lab.kmalloc(256), lab.kmalloc(256)
     for address in (first, second, first):
@@ -326,7 +371,7 @@ def ctorzero(lab: Laboratory, _recorded: Sequence[str]) -> None:
 
 
 def wrongcache(lab: Laboratory, recorded: Sequence[str]) -> None:
-    """kmem_cache_free of a kmalloc object."""
+    """Call kmem_cache_free with a kmalloc object."""
     if any(line.startswith("Freed in") for line in recorded):
         lab.slab_as_recorded(OBJECT_BYTES, recorded, 0)
     address = lab.kmalloc(OBJECT_BYTES)
@@ -364,7 +409,7 @@ def cachecreate_null(lab: Laboratory, _recorded: Sequence[str]) -> None:
 
 
 def ksizebad(lab: Laboratory, _recorded: Sequence[str]) -> None:
-    """ksize of a page of the buddy allocator."""
+    """Ask for the ksize of a page of the buddy allocator."""
     lab.machine.kmalloc.ksize(lab.page())
 
 

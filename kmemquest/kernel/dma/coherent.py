@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kmemquest.kernel.address import PAGE_SHIFT, get_order, page_align, pfn_to_virt
+from kmemquest.kernel.address import PAGE_SHIFT, PAGE_SIZE, get_order, page_align, pfn_to_virt
 from kmemquest.kernel.check.oops import warn, warn_once
 from kmemquest.kernel.dma.constants import ZONE_DMA_LIMIT, dma_bit_mask, min_not_zero
 from kmemquest.kernel.events import CoherentAllocated, CoherentFreed
-from kmemquest.kernel.gfp import COMP, DMA32_BIT, GFP_DMA_BIT, HIGHMEM
+from kmemquest.kernel.gfp import COMP, DMA32_BIT, GFP_DMA_BIT, HIGHMEM, NOWARN, allows_blocking
 
 if TYPE_CHECKING:
     from kmemquest.kernel.dma.device import Device
@@ -72,7 +72,9 @@ def free(machine: Machine, device: Device, size: int, address: int, handle: int)
     machine.dma.debug.coherent_freed(device, handle, address, size)
     if machine.events.active:
         machine.events.emit(CoherentFreed(device.name, address, handle, size, machine.site))
-    machine.pages.free_pages(handle >> PAGE_SHIFT, get_order(size))
+    area = machine.dma.cma
+    if area is None or not area.release(handle >> PAGE_SHIFT, page_align(size) >> PAGE_SHIFT):
+        machine.pages.free_pages(handle >> PAGE_SHIFT, get_order(size))
 
 
 def _allocate_pages(machine: Machine, device: Device, length: int, gfp: int) -> int:
@@ -81,6 +83,13 @@ def _allocate_pages(machine: Machine, device: Device, length: int, gfp: int) -> 
     zone = _zone_flag(limit)
     order = get_order(length)
     pages = machine.pages
+    area = machine.dma.cma
+    if area is not None and length > PAGE_SIZE and allows_blocking(gfp):
+        pfn = area.alloc(length >> PAGE_SHIFT, order, quiet=bool(gfp & NOWARN))
+        if pfn >= 0 and (pfn << PAGE_SHIFT) + length - 1 <= limit:
+            return pfn
+        if pfn >= 0:
+            area.release(pfn, length >> PAGE_SHIFT)
     while True:
         pfn = pages.alloc_pages(gfp | zone, order, device.node)
         if pfn < 0:

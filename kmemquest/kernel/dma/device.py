@@ -25,6 +25,7 @@ from kmemquest.kernel.dma.mapping import MappingBook, StreamingMapping
 from kmemquest.kernel.dma.pool import DmaPools
 from kmemquest.kernel.dma.swiotlb import MAX_MAPPING, Swiotlb, pool_of
 from kmemquest.kernel.events import DmaMaskSet
+from kmemquest.kernel.mm.cma import CmaArea, area_of
 
 if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
@@ -81,6 +82,7 @@ class DmaSubsystem:
         self.swiotlb: Swiotlb | None = pool_of(machine)
         if self.swiotlb is not None:
             self.swiotlb.announce()
+        self.cma: CmaArea | None = area_of(machine)
 
     # --- devices and masks ------------------------------------------------------------------
 

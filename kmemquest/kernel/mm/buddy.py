@@ -37,6 +37,8 @@ def account(zone: Zone, pages: int, migratetype: int) -> None:
     else:
         zone.free += pending
         zone.diff = 0
+        if zone.free <= zone.comfort:
+            zone.calm = False
     if migratetype == HIGHATOMIC:
         zone.nr_free_highatomic += pages
         zone.update_comfort()
@@ -55,6 +57,8 @@ def rmqueue_smallest(zone: Zone, order: int, migratetype: int) -> int:
                 continue
             listed.refill_front()
         pfn = listed.front.popitem()[0]
+        if have == MAX_PAGE_ORDER:
+            zone.calm = False
         if zone.events.active:
             _unlisted(zone, pfn, have, migratetype)
         if have > order:
@@ -85,6 +89,7 @@ def expand(zone: Zone, pfn: int, low: int, high: int, migratetype: int) -> None:
 def take_block(zone: Zone, pfn: int, order: int, migratetype: int) -> None:
     """Take one known block off its list without accounting it."""
     zone.free_lists[migratetype][order].remove(pfn)
+    zone.calm = False
     if zone.events.active:
         _unlisted(zone, pfn, order, migratetype)
 
@@ -233,6 +238,7 @@ def move_free_blocks(zone: Zone, blocks: list[tuple[int, int]], before: int, aft
     free counter depends on it.
     """
     moved = 0
+    zone.calm = False
     for pfn, order in blocks:
         zone.free_lists[before][order].remove(pfn)
         zone.free_lists[after][order].push_tail(pfn)

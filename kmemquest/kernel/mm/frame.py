@@ -24,8 +24,8 @@ class FrameTable:
         "orders",
         "refcounts",
         "slabs",
+        "special",
         "suspects",
-        "typed",
     )
 
     def __init__(self) -> None:
@@ -46,8 +46,8 @@ class FrameTable:
         """First pfn -> order of pages on an LRU list (page cache, user memory)."""
         self.lru_in_pageblock: dict[int, int] = {}
         """Pageblock number -> how many of its frames are on an LRU list or movable."""
-        self.typed: set[int] = set()
-        """First pfns of slabs and LRU pages: what must not be freed as it is."""
+        self.special: set[int] = set()
+        """First pfns of slabs and LRU pages, and suspects: what is not freed without a look."""
         self.bad_since = 0
         """When the present minute of bad-page reports began, in nanoseconds since boot."""
         self.bad_reported = 0
@@ -69,10 +69,16 @@ class FrameTable:
         if count == 0:
             refcounts.pop(pfn, None)
             self.suspects.discard(pfn)
+            self._look_again(pfn)
             return
         if pfn not in refcounts and not self.is_reserved(pfn):
             self.suspects.add(pfn)
+            self.special.add(pfn)
         refcounts[pfn] = count
+
+    def _look_again(self, pfn: int) -> None:
+        if not (pfn in self.slabs or pfn in self.lru or pfn in self.suspects):
+            self.special.discard(pfn)
 
     def suspects_in(self, pfn: int, count: int) -> list[int]:
         """Return the suspects among `count` frames, ascending."""
@@ -91,12 +97,12 @@ class FrameTable:
     def set_slab(self, pfn: int, order: int) -> None:
         """Mark 2**order frames as a slab (`__SetPageSlab`)."""
         self.slabs[pfn] = order
-        self.typed.add(pfn)
+        self.special.add(pfn)
 
     def clear_slab(self, pfn: int) -> None:
         """Remove the slab mark from the block that starts at `pfn`."""
         self.slabs.pop(pfn, None)
-        self.typed.discard(pfn)
+        self._look_again(pfn)
 
     def is_slab(self, pfn: int) -> bool:
         """Tell whether a frame lies in a slab."""
@@ -110,14 +116,14 @@ class FrameTable:
         """Mark 2**order frames as being on an LRU list (or otherwise movable)."""
         if pfn not in self.lru:
             self.lru[pfn] = order
-            self.typed.add(pfn)
+            self.special.add(pfn)
             self._count_lru(pfn, order, 1)
 
     def clear_lru(self, pfn: int) -> None:
         """Remove the LRU mark from the block that starts at `pfn`."""
         order = self.lru.pop(pfn, None)
         if order is not None:
-            self.typed.discard(pfn)
+            self._look_again(pfn)
             self._count_lru(pfn, order, -1)
 
     def is_lru(self, pfn: int) -> bool:
@@ -162,6 +168,8 @@ class FrameTable:
 
 def _owner(blocks: dict[int, int], pfn: int, default: int) -> int:
     """Return the start of the naturally aligned block that covers `pfn`."""
+    if not blocks:
+        return default
     for order in range(_MAX_ORDER + 1):
         head = pfn >> order << order
         if blocks.get(head, -1) >= order:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel.address import PAGE_MASK, PAGE_SIZE, is_vmalloc_address, page_align
+from kmemquest.kernel.check.lockdep import RESOURCE_LOCK
 from kmemquest.kernel.check.oops import warn, warn_once
 from kmemquest.kernel.events import Report
 from kmemquest.kernel.log import KERN_ERR
@@ -79,6 +80,8 @@ class IoRemap:
             machine.log.print(f"ioremap: invalid physical address {physical:x}", KERN_ERR)
             warn_once(machine, "ioremap-invalid", FILE, 205, FUNCTION)
             return 0
+        if machine.checks.lockdep is not None:
+            machine.checks.lockdep.acquire(RESOURCE_LOCK)
         if self._touches_ram(physical, last):
             warn_once(
                 machine,

@@ -37,6 +37,26 @@ ScanOrder = tuple[Zone, ...]
 class ZoneLayout:
     """The static side of the page allocator: which zones there are and in which order to try."""
 
+    __slots__ = (
+        "_by_start",
+        "_forbid_fragmenting",
+        "_gfp_allowed_mask",
+        "_last",
+        "_plans",
+        "_scans",
+        "_starts",
+        "cpu",
+        "cpu_node",
+        "cpus",
+        "frames",
+        "grouping_disabled",
+        "machine",
+        "min_free_kbytes",
+        "nodes",
+        "pageblocks",
+        "zones",
+    )
+
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.frames = FrameTable()

@@ -31,6 +31,8 @@ class OomKiller:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
+        self.panic_on_oom = False
+        """The sysctl vm.panic_on_oom."""
 
     def out_of_memory(self, gfp: int, order: int) -> bool:
         """Kill one process (`out_of_memory`); True means that the caller should try again."""
@@ -44,6 +46,9 @@ class OomKiller:
         from kmemquest.kernel.text import oom_report
 
         self._note_caller(task)
+        if self.panic_on_oom:
+            oom_report.print_panic(machine, gfp, order)
+            return False
         victim = self.select()
         if victim is None:
             oom_report.print_nobody_left(machine, gfp, order)
@@ -63,12 +68,12 @@ class OomKiller:
             user.start(Process(task.pid, task.comm, shmem=shared))
 
     def select(self) -> Process | None:
-        """Return the process with the most points, the first of equals (`select_bad_process`)."""
+        """Return the process with the most points, the last of equals (`select_bad_process`)."""
         chosen: Process | None = None
         most = 0
         for process in self._machine.reclaim.user.processes.values():
             badness = self.badness(process)
-            if badness is not None and (chosen is None or badness > most):
+            if badness is not None and (chosen is None or badness >= most):
                 chosen, most = process, badness
         return chosen
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kmemquest.kernel import gfp as _gfp
 from kmemquest.kernel.address import PAGE_SIZE, pfn_to_page
-from kmemquest.kernel.events import AllocationFailed, PagesFreed
+from kmemquest.kernel.events import AllocationFailed
 from kmemquest.kernel.mm import buddy, page_exact, pcp, slowpath
 from kmemquest.kernel.mm.alloc_flags import ALLOC_NOFRAGMENT, ALLOC_WMARK_LOW
 from kmemquest.kernel.mm.page_check import (
@@ -22,7 +22,8 @@ from kmemquest.kernel.mm.page_check import (
     refuse_free_frames,
     refuse_reserved,
 )
-from kmemquest.kernel.mm.page_fast import BUDDY_FREE_COST, FREE_COST, FastPath
+from kmemquest.kernel.mm.page_events import pages_freed
+from kmemquest.kernel.mm.page_fast import BUDDY_FREE_COST, FREE_COST, ZONE_SELECTORS, FastPath
 from kmemquest.kernel.mm.zone import (
     ISOLATE,
     MAX_PAGE_ORDER,
@@ -38,7 +39,7 @@ from kmemquest.kernel.mm.zone import (
     PerCpuPages,
     Zone,
 )
-from kmemquest.kernel.mm.zone_scan import get_page_from_freelist
+from kmemquest.kernel.mm.zone_scan import get_page_from_freelist, rmqueue
 
 if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
@@ -67,8 +68,6 @@ class PageAllocator(FastPath):
         super().__init__(machine)
         self.movable: dict[int, int] = {}
         """pfn -> owner word of pages that may be migrated or reclaimed."""
-        self.from_pcp = False
-        """Whether the last block taken came from a per-CPU list."""
 
     # --- allocating -------------------------------------------------------------------------
 
@@ -79,6 +78,8 @@ class PageAllocator(FastPath):
         if order > MAX_PAGE_ORDER:
             return self._refuse_order(gfp, order)
         gfp &= self.gfp_allowed_mask
+        if gfp & ZONE_SELECTORS and self._two_zones(gfp):
+            return NO_PAGE
         if self._context.task.flags:
             gfp = self._context.scoped_gfp(gfp)
         if gfp & _gfp.DIRECT_RECLAIM:
@@ -96,6 +97,23 @@ class PageAllocator(FastPath):
             request = slowpath.Request(gfp, order, nid, zones, ceiling, migratetype)
             pfn = slowpath.alloc_pages_slowpath(self, request)
         return pfn
+
+    def rmqueue(self, zone: Zone, order: int, migratetype: int, alloc_flags: int) -> int:
+        """Take a block from a zone; NO_PAGE when it gives none."""
+        return rmqueue(self, zone, order, migratetype, alloc_flags)
+
+    def _two_zones(self, gfp: int) -> bool:
+        """DEBUG_VM stops at zone selectors that exclude each other (`gfp.h:gfp_zone`).
+
+        Without it such a mask silently means zone DMA.
+        """
+        chosen = gfp & ZONE_SELECTORS
+        if chosen & (chosen - 1) == 0 or not self.machine.checks.config.debug_vm:
+            return False
+        from kmemquest.kernel.check.oops import bug
+
+        bug(self.machine, "include/linux/gfp.h", 143, "gfp_zone", kind="zone-selectors-conflict")
+        return True
 
     def _refuse_order(self, gfp: int, order: int) -> int:
         if not gfp & _gfp.NOWARN:
@@ -198,7 +216,7 @@ class PageAllocator(FastPath):
         if self.init_on_free:
             self.machine.memory.zero_frames(pfn, 1 << order)
         if self._events.active:
-            self._events.emit(PagesFreed(pfn, order, zone.node, zone.name, to_pcp))
+            self._events.emit(pages_freed(pfn, order, zone, to_pcp))
         return True
 
     # --- references -------------------------------------------------------------------------
@@ -299,6 +317,7 @@ class PageAllocator(FastPath):
                     pcp.decay_high(zone, zone.pageset)
                     zone.free += zone.diff
                     zone.diff = 0
+                    zone.calm = False
 
     # --- looking ----------------------------------------------------------------------------
 

@@ -8,26 +8,30 @@ the replay of recordings runs through both.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel import gfp as _gfp
 from kmemquest.kernel.address import PAGE_SIZE
-from kmemquest.kernel.memory import Memory
-from kmemquest.kernel.mm.buddy import free_one_page, rmqueue_smallest
+from kmemquest.kernel.context import Context
+from kmemquest.kernel.mm.alloc_flags import ALLOC_NOFRAGMENT, ALLOC_WMARK_LOW
+from kmemquest.kernel.mm.buddy import free_one_page
 from kmemquest.kernel.mm.layout import ZoneLayout
-from kmemquest.kernel.mm.pcp import PCP_BATCH_SCALE_MAX
+from kmemquest.kernel.mm.page_events import pages_allocated, pages_freed
+from kmemquest.kernel.mm.pcp import PCP_BATCH_SCALE_MAX, list_index, pcp_allows
 from kmemquest.kernel.mm.zone import (
-    MAX_PAGE_ORDER,
     MIGRATE_PCPTYPES,
     MOVABLE,
-    NO_PAGE,
+    NR_PAGE_ORDERS,
     PAGE_ALLOC_COSTLY_ORDER,
     PAGEBLOCK_ORDER,
     PCP_FREE_HIGH_BATCH,
     PCP_PREV_FREE_HIGH_ORDER,
+    PerCpuPages,
     Zone,
 )
-from kmemquest.kernel.mm.zone_scan import BUDDY_COST, PCP_COST, ZERO_COST_SHIFT
+from kmemquest.kernel.mm.zone_scan import PCP_COST, ZERO_COST_SHIFT
 
 if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
@@ -37,22 +41,65 @@ FREE_COST: Final = 38
 BUDDY_FREE_COST: Final = 110
 """Nanoseconds of a free that takes the zone lock and merges."""
 
+ZONE_SELECTORS: Final = _gfp.GFP_DMA_BIT | _gfp.DMA32_BIT | _gfp.HIGHMEM
+"""At most one of these may be in a mask."""
+
 _ZERO_COSTS: Final = tuple(PAGE_SIZE << order >> ZERO_COST_SHIFT for order in range(11))
-_PCP_COSTS: Final = tuple(PCP_COST + zeroing for zeroing in _ZERO_COSTS)
-_BUDDY_COSTS: Final = tuple(BUDDY_COST + zeroing for zeroing in _ZERO_COSTS)
 
 
-class _Plan(NamedTuple):
-    """What a gfp mask means on this CPU, worked out once."""
+@dataclass(slots=True)
+class _Route:
+    """What a gfp mask and an order come to on this CPU, worked out once."""
 
     zone: Zone
-    migratetype: int
+    pcp: PerCpuPages
+    listed: deque[int]
+    """The per-CPU list; for orders without one, a list that stays empty."""
+    pages: int
+    pcp_cost: int
+    zero_cost: int
     compound: bool
-    memory: Memory
+    sleeps: bool
+    gfp: int
+    """The mask as far as it is in force."""
+    migratetype: int
+    alloc_flags: int
+
+
+def _is_nested(context: Context) -> bool:
+    """Tell whether the context is anything but plain process context, where all may sleep."""
+    return bool(
+        context.preempt_depth
+        or context.irqs_disabled_depth
+        or context.softirq_depth
+        or context.hardirq_depth
+        or context.nmi_depth
+        or context.rcu_depth
+    )
 
 
 class FastPath(ZoneLayout):
     """`alloc_pages` and `free_pages` for the plain case."""
+
+    __slots__ = (
+        "_checks",
+        "_compound",
+        "_context",
+        "_events",
+        "_kasan",
+        "_orders",
+        "_plain",
+        "_refcounts",
+        "_special",
+        "_stale",
+        "_suspects",
+        "_written",
+        "checks_pages",
+        "clock",
+        "from_pcp",
+        "init_on_alloc",
+        "init_on_free",
+    )
 
     def __init__(self, machine: Machine) -> None:
         super().__init__(machine)
@@ -74,59 +121,102 @@ class FastPath(ZoneLayout):
         self._refcounts = frames.refcounts
         self._orders = frames.orders
         self._compound = frames.compound
-        self._typed = frames.typed
+        self._special = frames.special
         self._suspects = frames.suspects
+        self._written = machine.memory.frames
+        self._stale = machine.memory.stale
+        self.from_pcp = False
+        """Whether the last block taken came from a per-CPU list."""
         self._plain = self.init_on_alloc and not self.init_on_free and self._kasan is None
 
     def _make_plan(self, gfp: int) -> None:
-        """Remember what a mask means, if the fast path may serve it at all."""
+        """Remember what a mask means for each order; nothing where the fast path may not go."""
         mask = gfp & self.gfp_allowed_mask
-        sleeps = mask & _gfp.DIRECT_RECLAIM and self._checks.config.atomic_sleep
-        ceiling = _gfp.zone_index(mask)
-        zones = self.scan_order(self.local_node, mask, ceiling)
+        sleeps = bool(mask & _gfp.DIRECT_RECLAIM)
+        zones = self.scan_order(self.local_node, mask, _gfp.zone_index(mask))
         migratetype = self.migratetype_of(mask)
-        if self._plain and not sleeps and zones and migratetype < MIGRATE_PCPTYPES:
-            compound = bool(mask & _gfp.COMP)
-            memory = self.machine.memory
-            self._plans[gfp] = _Plan(zones[0], migratetype, compound, memory)
+        silent = not (sleeps and self._checks.config.atomic_sleep)
+        selectors = gfp & ZONE_SELECTORS
+        clear = selectors & (selectors - 1) == 0 and migratetype < MIGRATE_PCPTYPES
+        if not (self._plain and silent and zones and clear):
+            self._plans[gfp] = (None,) * NR_PAGE_ORDERS
+            return
+        zone = zones[0]
+        alloc_flags = ALLOC_WMARK_LOW | mask & _gfp.KSWAPD_RECLAIM
+        if self.may_forbid_fragmenting(zone):
+            alloc_flags |= ALLOC_NOFRAGMENT
+        self._plans[gfp] = tuple(
+            _Route(
+                zone,
+                zone.pageset,
+                zone.pageset.lists[list_index(order, migratetype)]
+                if pcp_allows(order)
+                else deque(),
+                1 << order,
+                PCP_COST + zeroing,
+                zeroing,
+                bool(mask & _gfp.COMP),
+                sleeps,
+                mask,
+                migratetype,
+                alloc_flags,
+            )
+            for order, zeroing in enumerate(_ZERO_COSTS)
+        )
 
     def alloc_pages(self, gfp: int, order: int, nid: int | None = None) -> int:
         """Return the first of 2**order contiguous frames, or NO_PAGE (`__alloc_pages`)."""
-        plan: _Plan | None = self._plans.get(gfp)
-        if plan is None or nid is not None or self._events.active or self._context.task.flags:
+        try:
+            route: _Route | None = self._plans[gfp][order]
+        except LookupError:
             return self.alloc_pages_fully(gfp, order, nid)
-        zone, migratetype, compound, memory = plan
-        if zone.free <= zone.comfort or zone.flags or self._suspects:
+        if (
+            route is None
+            or (nid is not None and nid != self.local_node)
+            or self._context.task.flags
+            or self._suspects
+        ):
+            return self.alloc_pages_fully(gfp, order, nid)
+        zone = route.zone
+        watched = self._events.active
+        if not (zone.calm or zone.is_calm(single=not order and bool(route.listed))) or (
+            watched and route.sleeps and _is_nested(self._context)
+        ):
             return self.alloc_pages_fully(gfp, order)
-        if order:
-            largest = zone.largest
-            if order > MAX_PAGE_ORDER or not (largest.runs or largest.front or largest.back):
-                return self.alloc_pages_fully(gfp, order)
-        if order <= PAGE_ALLOC_COSTLY_ORDER:
-            pcp = zone.pageset
-            listed = pcp.lists[3 * order + migratetype]
-            if not listed:
-                return self.alloc_pages_fully(gfp, order)
+        listed = route.listed
+        if listed:
             pfn = listed.popleft()
+            pcp = route.pcp
+            pcp.count -= route.pages
             if pcp.free_count:
                 pcp.free_count >>= 1
-            pcp.count -= 1 << order
-            self.clock.now += _PCP_COSTS[order]
-        elif order == PAGEBLOCK_ORDER:
-            return self.alloc_pages_fully(gfp, order)
+            self.clock.now += route.pcp_cost
+            from_pcp = True
         else:
-            pfn = rmqueue_smallest(zone, order, migratetype)
-            if pfn == NO_PAGE:
-                return self.alloc_pages_fully(gfp, order)
-            self.clock.now += _BUDDY_COSTS[order]
+            pfn = self.rmqueue(zone, order, route.migratetype, route.alloc_flags)
+            self.clock.now += route.zero_cost
+            from_pcp = self.from_pcp
         self._refcounts[pfn] = 1
         if order:
             self._orders[pfn] = order
-            if compound:
+            if route.compound:
                 self._compound[pfn] = order
-        if memory.frames or memory.stale:
-            memory.zero_frames(pfn, 1 << order)
+            self._zero(pfn, route.pages)
+        elif pfn in self._written or pfn in self._stale:
+            self.machine.memory.zero_frames(pfn, 1)
+        if watched:
+            self._events.emit(
+                pages_allocated(pfn, order, route.gfp, route.migratetype, zone, from_pcp)
+            )
         return pfn
+
+    def _zero(self, pfn: int, count: int) -> None:
+        """Zero a block's frames; most often nobody has written any of them."""
+        written, stale = self._written, self._stale
+        if written or stale:
+            block = range(pfn, pfn + count)
+            if count > len(written) or stale or not written.keys().isdisjoint(block):
+                self.machine.memory.zero_frames(pfn, count)
 
     def free_pages(self, pfn: int, order: int) -> None:
         """Drop a reference and free 2**order frames with the last one (`__free_pages`).
@@ -134,62 +224,91 @@ class FastPath(ZoneLayout):
         With references left, the rest of a block that is not compound is freed all the same.
         """
         zone = self._last
+        if zone is None or not zone.start_pfn <= pfn < zone.end_pfn or pfn in self._special:
+            self.free_pages_fully(pfn, order)
+            return
+        pcp = zone.pageset
+        flags = pcp.flags
+        if order:
+            if order > PAGE_ALLOC_COSTLY_ORDER:
+                self._free_large(zone, pfn, order)
+                return
+            size = 1 << order
+            count = pcp.count + size
+            drains = (
+                flags & PCP_PREV_FREE_HIGH_ORDER
+                and pcp.free_count >= pcp.batch
+                and (count >= pcp.batch or not flags & PCP_FREE_HIGH_BATCH)
+            )
+            unusual = drains or self._orders.get(pfn) != order
+        else:
+            size = 1
+            count = pcp.count + 1
+            unusual = pfn in self._orders
+        migratetype = self.pageblocks.get(pfn >> PAGEBLOCK_ORDER, MOVABLE)
         if (
-            self._refcounts.get(pfn) != 1
-            or self._orders.get(pfn, 0) != order
-            or zone is None
-            or not zone.start_pfn <= pfn < zone.end_pfn
-            or self._suspects
-            or pfn in self._typed
-            or order >= PAGEBLOCK_ORDER
-            or self._events.active
-            or not self._plain
+            unusual
+            or (count >= pcp.room and count >= self._room(pcp))
+            or zone.flags
+            or migratetype >= MIGRATE_PCPTYPES
         ):
             self.free_pages_fully(pfn, order)
             return
-        migratetype = self.pageblocks.get(pfn >> PAGEBLOCK_ORDER, MOVABLE)
-        if order > PAGE_ALLOC_COSTLY_ORDER:
-            free_one_page(zone, pfn, order, migratetype)
-            self.clock.now += BUDDY_FREE_COST
-        else:
-            pcp = zone.pageset
-            high = pcp.high
-            count = pcp.count + (1 << order)
-            if (
-                count >= high
-                or not pcp.high_min <= high <= pcp.high_max
-                or zone.flags
-                or migratetype >= MIGRATE_PCPTYPES
-            ):
-                self.free_pages_fully(pfn, order)
-                return
-            flags = pcp.flags
-            if order:
-                if (
-                    flags & PCP_PREV_FREE_HIGH_ORDER
-                    and pcp.free_count >= pcp.batch
-                    and (count >= pcp.batch or not flags & PCP_FREE_HIGH_BATCH)
-                ):
-                    self.free_pages_fully(pfn, order)
-                    return
-                pcp.flags = flags | PCP_PREV_FREE_HIGH_ORDER
-            elif flags & PCP_PREV_FREE_HIGH_ORDER:
-                pcp.flags = flags & PCP_FREE_HIGH_BATCH
-            pcp.lists[3 * order + migratetype].appendleft(pfn)
-            pcp.count = count
-            if pcp.alloc_factor:
-                pcp.alloc_factor >>= 1
-            if pcp.free_count < pcp.batch << PCP_BATCH_SCALE_MAX:
-                pcp.free_count += 1 << order
-            self.clock.now += FREE_COST
-        del self._refcounts[pfn]
+        references = self._refcounts.pop(pfn, 0)
+        if references != 1:
+            if references:
+                self._refcounts[pfn] = references
+            self.free_pages_fully(pfn, order)
+            return
         if order:
+            if not flags & PCP_PREV_FREE_HIGH_ORDER:
+                pcp.flags = flags | PCP_PREV_FREE_HIGH_ORDER
             del self._orders[pfn]
             if pfn in self._compound:
                 del self._compound[pfn]
+        elif flags & PCP_PREV_FREE_HIGH_ORDER:
+            pcp.flags = flags & PCP_FREE_HIGH_BATCH
+        if self._events.active:
+            self._events.emit(pages_freed(pfn, order, zone, True))
+        pcp.lists[3 * order + migratetype].appendleft(pfn)
+        pcp.count = count
+        if pcp.alloc_factor:
+            pcp.alloc_factor >>= 1
+        if pcp.free_count < pcp.batch << PCP_BATCH_SCALE_MAX:
+            pcp.free_count += size
+        self.clock.now += FREE_COST
+
+    def _room(self, pcp: PerCpuPages) -> int:
+        """Find out anew from which count on a free must look further."""
+        if self._plain and pcp.high_min <= pcp.high <= pcp.high_max:
+            pcp.room = pcp.high
+        return pcp.room
+
+    def _free_large(self, zone: Zone, pfn: int, order: int) -> None:
+        """Free a block past the per-CPU lists, unless it spans pageblocks."""
+        if (
+            order >= PAGEBLOCK_ORDER
+            or not self._plain
+            or self._orders.get(pfn) != order
+            or self._refcounts.get(pfn) != 1
+        ):
+            self.free_pages_fully(pfn, order)
+            return
+        del self._refcounts[pfn]
+        del self._orders[pfn]
+        if pfn in self._compound:
+            del self._compound[pfn]
+        if self._events.active:
+            self._events.emit(pages_freed(pfn, order, zone, False))
+        self.clock.now += BUDDY_FREE_COST
+        free_one_page(zone, pfn, order, self.pageblocks.get(pfn >> PAGEBLOCK_ORDER, MOVABLE))
 
     def alloc_pages_fully(self, gfp: int, order: int, nid: int | None = None) -> int:
         """Do what `alloc_pages` promises, whatever the case."""
+        raise NotImplementedError
+
+    def rmqueue(self, zone: Zone, order: int, migratetype: int, alloc_flags: int) -> int:
+        """Take a block from a zone; NO_PAGE when it gives none."""
         raise NotImplementedError
 
     def free_pages_fully(self, pfn: int, order: int) -> None:

@@ -54,6 +54,7 @@ def size_pagesets(zone: Zone, node: Node, online_cpus: int) -> None:
     high_min = max(zone.marks[WMARK_LOW] // cpus, batch << 2)
     high_max = max(zone.managed // HIGH_FRACTION // cpus, batch << 2)
     for pageset in zone.pagesets:
+        pageset.room = 0
         pageset.batch = batch
         pageset.high_min = high_min
         pageset.high_max = high_max
@@ -125,6 +126,7 @@ def refill(zone: Zone, pcp: PerCpuPages, order: int, migratetype: int, alloc_fla
 
 def _refill_size(zone: Zone, pcp: PerCpuPages, order: int) -> int:
     """Return how many blocks to take (`nr_pcp_alloc`): doubles while a CPU only allocates."""
+    pcp.room = 0
     high = pcp.high = _clamp(pcp.high, pcp.high_min, pcp.high_max)
     base = pcp.batch
     if high < base:
@@ -179,6 +181,7 @@ def free_to_pcp(zone: Zone, pfn: int, order: int, migratetype: int) -> None:
 
 def _high_now(zone: Zone, pcp: PerCpuPages, *, free_high: bool) -> int:
     """Tune pcp.high and return the limit in force for this free (`nr_pcp_high`)."""
+    pcp.room = 0
     high = pcp.high = _clamp(pcp.high, pcp.high_min, pcp.high_max)
     if not high:
         return 0
@@ -248,6 +251,7 @@ def decay_high(zone: Zone, pcp: PerCpuPages) -> bool:
     batch = pcp.batch
     drained = False
     if pcp.high > pcp.high_min:
+        pcp.room = 0
         pcp.high = max(
             pcp.count - (batch << PCP_BATCH_SCALE_MAX), pcp.high - (pcp.high >> 3), pcp.high_min
         )

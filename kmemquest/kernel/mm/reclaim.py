@@ -6,6 +6,7 @@ slabs in use, vmalloc and anonymous pages stay where they are, as on a real mach
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel import gfp as _gfp
@@ -42,6 +43,10 @@ class Reclaim:
         self.kswapds = [
             _kswapd.kswapd_of(node.id, FIRST_KSWAPD_PID + node.id) for node in machine.pages.nodes
         ]
+        self.shrinkers: list[int] = []
+        """Shrinkers that drivers registered, by address, in order of registration."""
+        self.run_shrinker: Callable[[int, int, int, int], int] | None = None
+        """Calls a driver's shrinker: (address, gfp, node, priority) -> objects freed."""
         self.counters: dict[str, int] = {}
         """Event counters with the names of /proc/vmstat."""
         self._last_failure_report: int | None = None
@@ -141,7 +146,11 @@ class Reclaim:
     def warn_alloc(self, gfp: int, order: int, nid: int) -> None:
         """Print the page allocation failure report, at most once in ten seconds."""
         del nid  # The report is about all nodes.
+        from kmemquest.kernel.machine import Fate
         from kmemquest.kernel.text.page_failure_report import print_failure
+
+        if self.machine.fate is Fate.PANICKED:
+            return
 
         now = self.machine.clock.now
         last = self._last_failure_report
@@ -170,7 +179,16 @@ class Reclaim:
         self.count(f"pgsteal_{by}", len(victims))
         if victims and machine.events.active:
             machine.events.emit(Reclaimed(by, tuple(victims)))
+        self._shrink_slab(node, priority)
         return len(victims)
+
+    def _shrink_slab(self, node: int, priority: int) -> None:
+        """Ask every registered shrinker (`mm/shrinker.c:shrink_slab`); they run as the caller."""
+        if self.run_shrinker is None or not self.shrinkers:
+            return
+        with self.machine.checks.in_reclaim():
+            for shrinker in list(self.shrinkers):
+                self.run_shrinker(shrinker, _gfp.GFP_KERNEL, node, priority)
 
     def _shrink_zones(
         self, zones: list[Zone], order: int, gfp: int, priority: int, so_far: int

@@ -20,10 +20,12 @@ from kmemquest.kernel.address import (
 from kmemquest.kernel.boot_layout import kernel_image
 from kmemquest.kernel.check.oops import page_fault_oops, warn, warn_once
 from kmemquest.kernel.events import CacheCreated
+from kmemquest.kernel.log import KERN_ERR
 from kmemquest.kernel.mm import slab_debug, slub_alloc, slub_create, slub_free, slub_pages
 from kmemquest.kernel.mm.slab_cache import KmemCache, Slab, walk_freelist
 from kmemquest.kernel.mm.slab_geometry import NO_OBJ_EXT, SLAB_HWCACHE_ALIGN, WORD
 from kmemquest.kernel.mm.slub_quarantine import Quarantine
+from kmemquest.kernel.text import slab_report
 
 if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine

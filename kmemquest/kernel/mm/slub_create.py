@@ -56,6 +56,7 @@ def create(
         return None
     if usersize > size or size - usersize < useroffset:
         useroffset = usersize = 0
+    _note_same_name(slub, name)
     if not usersize and not ctor and slub.merging:
         existing = find_mergeable(slub.caches, size, align, slub.debug.flags_for(name, size, flags))
         if existing is not None:
@@ -85,6 +86,20 @@ def create(
     slub.caches.append(cache)
     slub.announce(cache, name)
     return cache
+
+
+def _note_same_name(slub: SlabAllocator, name: str) -> None:
+    """Two caches of one name confuse people only: DEBUG_VM says so (`kmem_cache_sanity_check`)."""
+    machine = slub.machine
+    if machine.checks.config.debug_vm and any(cache.name == name for cache in slub.caches):
+        warn(
+            machine,
+            "mm/slab_common.c",
+            107,
+            "__kmem_cache_create_args",
+            f"kmem_cache of name '{name}' already exists",
+            kind="cache-name-taken",
+        )
 
 
 def open_cache(

@@ -137,8 +137,13 @@ def _cut(slub: SlabAllocator, slab: Slab) -> None:
         for address in addresses:
             slab_debug.init_object(memory, cache, address, slab_debug.RED_INACTIVE)
     if slub.run_constructor is not None and cache.ctor not in (0, KERNEL_CTOR):
+        kasan = machine.checks.kasan
         for address in addresses:
+            if kasan is not None:
+                kasan.new_object_opened(address, cache.object_size)
             slub.run_constructor(cache.ctor, address)
+            if kasan is not None:
+                kasan.slab_created(address, cache.object_size)
     _link(slub, cache, addresses)
     slab.freelist = addresses[0]
 

@@ -122,9 +122,13 @@ def watermark_ok(zone: Zone, order: int, mark: int, ceiling: int, alloc_flags: i
 
     `ceiling` is the highest zone index of the request (`__zone_watermark_ok`).
     """
-    free = max(0, zone.free)
-    free -= unusable_free(zone, order, alloc_flags)
-    if free <= lowered_mark(mark, alloc_flags) + zone.lowmem_reserve[ceiling]:
+    # This is unusable_free() and lowered_mark(), spelled out: most requests have no such right.
+    free = max(0, zone.free) - (1 << order) + 1
+    if alloc_flags & ALLOC_RESERVES:
+        mark = lowered_mark(mark, alloc_flags)
+    else:
+        free -= zone.nr_free_highatomic
+    if free <= mark + zone.lowmem_reserve[ceiling]:
         return False
     return order == 0 or has_block(zone, order, alloc_flags)
 

@@ -68,6 +68,9 @@ class PerCpuPages:
     alloc_factor: int = 0
     expire: int = 0
     free_count: int = 0
+    room: int = 0
+    """Below this count a free goes on a list and nothing else happens: `high`, or 0 where the
+    simulator has yet to see that `high` is within its bounds. No field of Linux."""
     lists: list[deque[int]] = field(default_factory=lambda: [deque() for _ in range(NR_PCP_LISTS)])
     """Blocks by first pfn, head first; index 3*order + migratetype, or 12/13 for order 9."""
 
@@ -79,6 +82,7 @@ class Zone:
         "_boost",
         "_lowmem_reserve",
         "_marks",
+        "calm",
         "comfort",
         "diff",
         "end_pfn",
@@ -147,6 +151,8 @@ class Zone:
         self._lowmem_reserve = [0] * MAX_NR_ZONES
         self.comfort = 0
         """With more free pages than this, every watermark check of any request succeeds."""
+        self.calm = False
+        """What `is_calm` found; whatever may end it clears this."""
         self.flags = 0
         self.grouping_disabled = False
         """`page_group_by_mobility_disabled`: the machine is too small to sort pages by type."""
@@ -192,6 +198,17 @@ class Zone:
         """Work out `comfort` anew from marks, boost, reserves and the HighAtomic pages."""
         highest = self._marks[WMARK_HIGH] + self._boost + max(self._lowmem_reserve)
         self.comfort = highest + max(self.nr_free_highatomic, 0) + MAX_ORDER_NR_PAGES
+        self.calm = False
+
+    def is_calm(self, *, single: bool = False) -> bool:
+        """Tell whether a request of any order and right gets a block here, with no one to wake.
+
+        `single` asks only about a single page that already lies on the per-CPU list.
+        """
+        largest = self.largest
+        plenty = self.free > self.comfort and not self.flags & ZONE_BOOSTED_WATERMARK
+        self.calm = plenty and bool(largest.runs or largest.front or largest.back)
+        return plenty if single else self.calm
 
     @property
     def spanned(self) -> int:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel import gfp as _gfp
 from kmemquest.kernel.address import PAGE_SHIFT, PAGE_SIZE, pfn_to_virt
-from kmemquest.kernel.events import PagesAllocated
 from kmemquest.kernel.mm import watermark
 from kmemquest.kernel.mm.alloc_flags import (
     ALLOC_HIGHATOMIC,
@@ -20,6 +19,7 @@ from kmemquest.kernel.mm.alloc_flags import (
 from kmemquest.kernel.mm.buddy import rmqueue_smallest
 from kmemquest.kernel.mm.fallback import rmqueue_with_fallback
 from kmemquest.kernel.mm.highatomic import reserve_pageblock
+from kmemquest.kernel.mm.page_events import pages_allocated
 from kmemquest.kernel.mm.pcp import rmqueue_pcplist, take_from_pcp
 from kmemquest.kernel.mm.zone import (
     HIGHATOMIC,
@@ -117,9 +117,10 @@ def rmqueue(
 
 def _rmqueue_buddy(zone: Zone, order: int, migratetype: int, alloc_flags: int) -> int:
     """Take a block under the zone lock; the HighAtomic reserve comes first or last."""
-    pfn = NO_PAGE
     if alloc_flags & ALLOC_HIGHATOMIC:
         pfn = rmqueue_smallest(zone, order, HIGHATOMIC)
+    else:
+        pfn = rmqueue_smallest(zone, order, migratetype)
     if pfn < 0:
         pfn, _ = rmqueue_with_fallback(zone, order, migratetype, alloc_flags)
         if pfn < 0 and alloc_flags & (ALLOC_OOM | ALLOC_NON_BLOCK):
@@ -147,6 +148,4 @@ def prep_new_page(
     if kasan is not None:
         kasan.pages_allocated(pfn, order)
     if zone.events.active:
-        zone.events.emit(
-            PagesAllocated(pfn, order, gfp, migratetype, zone.node, zone.name, pages.from_pcp)
-        )
+        zone.events.emit(pages_allocated(pfn, order, gfp, migratetype, zone, pages.from_pcp))

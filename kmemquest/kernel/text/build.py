@@ -22,7 +22,7 @@ TEXT_SPAN: Final = 0x00FF_FFF0
 BUILD_OPTION: Final = "kmemquest.build"
 
 Place = tuple[str, int, str]
-"""(source file, line, function without offset) of a WARN or BUG, as the simulator's code names it."""
+"""(source file, line, function without offset) of a WARN or BUG, as our code names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class KernelBuild:
 
     @property
     def identity(self) -> str:
-        """Return release, version and package as the CPU line ends; a blank stands for no package."""
+        """Return release, version and package; without a package a blank stays at the end."""
         return f"{self.release} {self.version} {' ' + self.package if self.package else ''}"
 
 
@@ -113,7 +113,7 @@ DEBIAN: Final = KernelBuild(
             164,
             "dma_map_page_attrs+0x24c/0x340",
         ),
-        ("kernel/dma/direct.h", 105, "dma_map_page_attrs"): (
+        ("kernel/dma/direct.h", 104, "dma_map_page_attrs"): (
             103,
             "dma_map_page_attrs+0x30f/0x340",
         ),
@@ -125,6 +125,14 @@ DEBIAN: Final = KernelBuild(
         "dump_stack_lvl": "dump_stack_lvl+0x64/0x80",
         "warn_alloc": "warn_alloc+0x164/0x1e0",
         "bad_page": "bad_page+0x70/0x110",
+        "dump_header": "dump_header+0x43/0x1d0",
+        "oom_kill_process": "oom_kill_process+0xfa/0x200",
+        "out_of_memory": "out_of_memory+0x257/0x520",
+        "__alloc_pages_slowpath.constprop.0": "__alloc_pages_slowpath.constprop.0+0x2ac/0xe00",
+        "__alloc_pages_noprof": "__alloc_pages_noprof+0x2ef/0x310",
+        "alloc_pages_mpol_noprof": "alloc_pages_mpol_noprof+0x8f/0x1e0",
+        "__vmalloc_node_range_noprof": "__vmalloc_node_range_noprof+0x7ae/0x850",
+        "__vmalloc_node_noprof": "__vmalloc_node_noprof+0x4e/0x70",
         "proc_reg_write": "proc_reg_write+0x5a/0xa0",
         "vfs_write": "vfs_write+0xfb/0x450",
         "ksys_write": "ksys_write+0x6f/0xf0",

@@ -108,7 +108,5 @@ def modules_line(machine: Machine) -> str:
     context = machine.context
     running = context.stack[0].module if context.stack else ""
     mark = {"insmod": "+", "rmmod": "-"}.get(context.task.comm, "")
-    words = (
-        f"{name}({flags}{mark if name == running else ''})" for name in machine.checks.modules
-    )
+    words = (f"{name}({flags}{mark if name == running else ''})" for name in machine.checks.modules)
     return f"Modules linked in: {' '.join(words)}".rstrip()

@@ -109,9 +109,7 @@ def _zone_picture(machine: Machine, zone: Zone) -> ZonePicture:
         blocks=tuple(
             (
                 zone.nr_free(order),
-                "".join(
-                    TYPE_LETTERS[t] for t in range(MIGRATE_TYPES) if zone.free_lists[t][order]
-                ),
+                "".join(TYPE_LETTERS[t] for t in range(MIGRATE_TYPES) if zone.free_lists[t][order]),
             )
             for order in range(NR_PAGE_ORDERS)
         ),

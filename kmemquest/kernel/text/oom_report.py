@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from kmemquest.kernel.mm.user_memory import Process
 
 KILLER_FRAMES: Final = (
-    "dump_stack_lvl+0x64/0x80",
-    "dump_header+0x43/0x1d0",
-    "oom_kill_process+0xfa/0x200",
-    "out_of_memory+0x257/0x520",
-    "__alloc_pages_slowpath.constprop.0+0x67f/0xe00",
-    "__alloc_pages_noprof+0x2ef/0x310",
-    "alloc_pages_mpol_noprof+0x8f/0x1e0",
+    "dump_stack_lvl",
+    "dump_header",
+    "oom_kill_process",
+    "out_of_memory",
+    "__alloc_pages_slowpath.constprop.0",
+    "__alloc_pages_noprof",
+    "alloc_pages_mpol_noprof",
 )
 NOBODY_FRAMES: Final = (
-    "dump_stack_lvl+0x64/0x80",
-    "dump_header+0x43/0x1d0",
+    "dump_stack_lvl",
+    "dump_header",
     *KILLER_FRAMES[3:],
 )
 TASK_HEADING: Final = (
@@ -124,6 +124,14 @@ def print_nobody_left(machine: Machine, gfp: int, order: int) -> None:
         machine.log.print(line, KERN_WARNING)
     machine.log.print("Out of memory and no killable processes...", KERN_ERR)
     panic(machine, "System is deadlocked on memory", kind="out-of-memory-panic")
+
+
+def print_panic(machine: Machine, gfp: int, order: int) -> None:
+    """Print the state of memory and tasks, and panic: the sysctl vm.panic_on_oom is set."""
+    for line in _header(machine, gfp, order, NOBODY_FRAMES):
+        machine.log.print(line, KERN_WARNING)
+    message = "Out of memory: system-wide panic_on_oom is enabled"
+    panic(machine, message, kind="out-of-memory-panic")
 
 
 def _header(machine: Machine, gfp: int, order: int, frames: tuple[str, ...]) -> list[str]:

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 REPORT_INTERVAL: Final = 10_000_000_000
 """At most one report in ten seconds, in nanoseconds."""
 ALLOCATOR_FRAMES: Final = (
-    "dump_stack_lvl+0x64/0x80",
-    "warn_alloc+0x164/0x1e0",
-    "__alloc_pages_slowpath.constprop.0+0x2ac/0xe00",
-    "__alloc_pages_noprof+0x2ef/0x310",
-    "alloc_pages_mpol_noprof+0x8f/0x1e0",
+    "dump_stack_lvl",
+    "warn_alloc",
+    "__alloc_pages_slowpath.constprop.0",
+    "__alloc_pages_noprof",
+    "alloc_pages_mpol_noprof",
 )
 
 

@@ -21,8 +21,17 @@ COUNT_LIMIT: Final = 100_000
 
 
 def pagetypeinfo(machine: Machine) -> str:
-    """Render free blocks per order and migratetype, and pageblocks per migratetype."""
-    zones = machine.pages.zones
+    """Render free blocks per order and migratetype, and pageblocks per migratetype.
+
+    The kernel writes the whole table anew for each node.
+    """
+    lines: list[str] = []
+    for node in machine.pages.nodes:
+        lines += _node_table(machine, [z for z in machine.pages.zones if z.node == node.id])
+    return "\n".join(lines) + "\n"
+
+
+def _node_table(machine: Machine, zones: list[Zone]) -> list[str]:
     heading = "Free pages count per migrate type at order"
     lines = [
         f"Page block order: {PAGEBLOCK_ORDER}",
@@ -40,7 +49,7 @@ def pagetypeinfo(machine: Machine) -> str:
     for zone in zones:
         counts = "".join(f"{count:12d} " for count in pageblock_counts(machine, zone))
         lines.append(f"Node {zone.node}, zone {zone.name:>8} {counts}")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _count(zone: Zone, migratetype: int, order: int) -> str:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import importlib
 from typing import Final
 
-MODULES: Final = ("slab_sizes", "page_orders", "watermark_marks", "virtual_areas", "gfp_masks")
+MODULES: Final = (
+    "slab_sizes",
+    "resizing",
+    "page_orders",
+    "block_splits",
+    "watermark_marks",
+    "virtual_areas",
+    "gfp_masks",
+    "dma_reach",
+)
 
 
 def load_generators() -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from kmemquest.i18n import _
 from kmemquest.kernel import gfp
+from kmemquest.kernel.context import PF_MEMALLOC_NOFS, PF_MEMALLOC_NOIO, Context, Task
 from kmemquest.kernel.spec import GIB, MIB
 from kmemquest.quiz.generator import Draft, Wrong, generator
 from kmemquest.quiz.generators.machines import machine_with
@@ -20,7 +21,23 @@ _OTHERS: Final = (
     ("GFP_ATOMIC | __GFP_ZERO", "zeroing-sleeps"),
     ("GFP_NOWAIT | __GFP_NOFAIL", "nofail-makes-it-wait"),
 )
-_BASES: Final = ("GFP_KERNEL", "GFP_ATOMIC", "GFP_NOWAIT", "GFP_NOFS", "GFP_NOIO", "GFP_USER")
+_BASES: Final[tuple[str, ...]] = (
+    "GFP_KERNEL",
+    "GFP_ATOMIC",
+    "GFP_NOWAIT",
+    "GFP_NOFS",
+    "GFP_NOIO",
+    "GFP_USER",
+)
+_SMALL_MIB: Final = (64, 128, 256, 512, 768, 1024, 1536, 2048)
+_LARGE_GIB: Final = (5, 6, 8, 12, 16)
+_SCOPES: Final = {"nofs": PF_MEMALLOC_NOFS, "noio": PF_MEMALLOC_NOIO}
+_SCOPED: Final = (
+    *(name for name in _BASES if name != "GFP_NOWAIT"),
+    "GFP_KERNEL_ACCOUNT",
+    "GFP_KERNEL | __GFP_ZERO",
+    "GFP_USER | __GFP_COMP",
+)
 _EXTRAS: Final = ("__GFP_ZERO", "__GFP_COMP", "__GFP_NORETRY", "__GFP_RETRY_MAYFAIL", "GFP_DMA")
 
 
@@ -59,9 +76,9 @@ def gfp_decode(chance: random.Random) -> Draft:
     chance.shuffle(wrong_bases)
     return Draft(
         prompt=_(
-            "A log line says “mode:{mask}”. Which flags are these? (GFP_KERNEL is 0xcc0, "
-            "__GFP_DIRECT_RECLAIM 0x400, __GFP_KSWAPD_RECLAIM 0x800, __GFP_IO 0x40, __GFP_FS "
-            "0x80, __GFP_HIGH 0x20, __GFP_NOWARN 0x2000, __GFP_HARDWALL 0x100000.)"
+            "A driver prints its allocation flags with %#x: {mask}. Which are these? (GFP_KERNEL "
+            "is 0xcc0, __GFP_DIRECT_RECLAIM 0x400, __GFP_KSWAPD_RECLAIM 0x800, __GFP_IO 0x40, "
+            "__GFP_FS 0x80, __GFP_HIGH 0x20, __GFP_NOWARN 0x2000, __GFP_HARDWALL 0x100000.)"
         ).format(mask=f"{mask:#x}"),
         answer=gfp.format_gfp(mask),
         explanation=_("The kernel itself prints {text} for it (%pGg).").format(
@@ -82,7 +99,9 @@ def gfp_decode(chance: random.Random) -> Draft:
 @generator("gfp-kernel-zone", "zones", 3)
 def gfp_kernel_zone(chance: random.Random) -> Draft:
     """From which zone does GFP_KERNEL memory come on a given machine?"""
-    ram = chance.choice((256 * MIB, 512 * MIB, 1 * GIB, 2 * GIB, 6 * GIB, 8 * GIB))
+    ram = chance.choice(
+        (*(MIB * part for part in _SMALL_MIB), *(GIB * part for part in _LARGE_GIB))
+    )
     machine = machine_with(ram)
     pfn = machine.pages.alloc_pages(gfp.GFP_KERNEL, 0)
     zone = machine.pages.zone_of(pfn).name
@@ -99,7 +118,8 @@ def gfp_kernel_zone(chance: random.Random) -> Draft:
         "DMA": (
             "lowest-first",
             _(
-                "The zonelist runs from the highest zone down; the lowest 16 MiB are the last resort."
+                "The zonelist runs from the highest zone down; the lowest 16 MiB are the last "
+                "resort."
             ),
         ),
         "HighMem": (
@@ -121,4 +141,67 @@ def gfp_kernel_zone(chance: random.Random) -> Draft:
             Wrong(f"ZONE_{name.upper()}", *feedback[name]) for name in feedback if name != zone
         ),
         sources=("arch/x86/mm/init.c:zone_sizes_init", "include/linux/gfp.h:gfp_zone"),
+    )
+
+
+def scoped(mask: int, scope: str) -> int:
+    """Return what is left of a mask when the task is in a `nofs` or `noio` scope."""
+    return Context(Task(1, "modprobe", flags=_SCOPES[scope])).scoped_gfp(mask)
+
+
+@generator("gfp-scope", "gfp", 3)
+def gfp_scope(chance: random.Random) -> Draft:
+    """What does a memalloc scope leave of a mask?"""
+    scope, other = chance.sample(sorted(_SCOPES), 2)
+    name = chance.choice(_SCOPED)
+    mask = gfp.parse_gfp(name)
+    left = scoped(mask, scope)
+    other_feedback = {
+        "nofs": _("A memalloc_noio scope clears __GFP_IO as well as __GFP_FS."),
+        "noio": _("__GFP_IO is cleared in a memalloc_noio scope only."),
+    }
+    return Draft(
+        prompt=_(
+            "Between memalloc_{scope}_save() and memalloc_{scope}_restore() a task calls "
+            "alloc_pages({mask}, 0). With which flags does the page allocator work?"
+        ).format(scope=scope, mask=name),
+        answer=gfp.format_gfp(left),
+        explanation=_(
+            "The scope is kept in the task and narrows the mask of every allocation: nofs clears "
+            "__GFP_FS, noio clears __GFP_IO and __GFP_FS. It adds no bit, and the caller may "
+            "still sleep if its mask said so."
+        ),
+        wrong=(
+            Wrong(
+                gfp.format_gfp(mask),
+                "scope-needs-a-flag",
+                _("The scope narrows every allocation of the task, whatever the mask says."),
+            ),
+            Wrong(
+                gfp.format_gfp(scoped(mask, other)),
+                "one-scope-for-all",
+                other_feedback[other],
+            ),
+            Wrong(
+                gfp.format_gfp(left & ~gfp.DIRECT_RECLAIM),
+                "scope-forbids-sleeping",
+                _("The scope does not forbid sleeping: __GFP_DIRECT_RECLAIM stays."),
+            ),
+            Wrong(
+                gfp.format_gfp(scoped(gfp.GFP_KERNEL, scope)),
+                "scope-replaces-the-mask",
+                _("The scope only clears bits; it does not replace the mask."),
+            ),
+            Wrong(
+                gfp.format_gfp(gfp.GFP_NOWAIT),
+                "scope-means-nowait",
+                _("The scope knows __GFP_IO and __GFP_FS only; all other bits stay."),
+            ),
+            Wrong(
+                gfp.format_gfp(scoped(gfp.GFP_KERNEL, other)),
+                "takes-the-other-scope",
+                _("The scope only clears bits; it does not replace the mask."),
+            ),
+        ),
+        sources=("include/linux/sched/mm.h:current_gfp_context",),
     )

@@ -3,12 +3,66 @@
 from __future__ import annotations
 
 import random
+from typing import Final
 
 from kmemquest.i18n import _
-from kmemquest.kernel.address import PAGE_SIZE, get_order, pages_for
+from kmemquest.kernel.address import PAGE_SIZE, pages_for
 from kmemquest.kernel.gfp import GFP_KERNEL
+from kmemquest.kernel.machine import Machine
 from kmemquest.quiz.generator import Draft, Wrong, generator
-from kmemquest.quiz.generators.machines import machine_with
+from kmemquest.quiz.generators.machines import free_pages, machine_with
+
+_ORDERS: Final = range(11)
+
+
+def pages_of_order(machine: Machine, order: int) -> int:
+    """Allocate a block and count by how many frames the machine's free memory shrinks."""
+    before = free_pages(machine)
+    pfn = machine.pages.alloc_pages(GFP_KERNEL, order)
+    taken = before - free_pages(machine)
+    machine.pages.free_pages(pfn, order)
+    return taken
+
+
+def order_that_holds(size: int) -> int:
+    """Return the smallest order whose block holds `size` bytes, by trying them."""
+    machine = machine_with()
+    return next(order for order in _ORDERS if pages_of_order(machine, order) * PAGE_SIZE >= size)
+
+
+def four_in_a_row(machine: Machine, order: int, skip: int) -> tuple[int, tuple[int, ...]]:
+    """Allocate blocks until four of them are the quarters of an aligned block of `order` + 2.
+
+    The first `skip` blocks are not looked at. Returns the first pfn of the four, and every pfn
+    that is now allocated.
+    """
+    size = 1 << order
+    held = [machine.pages.alloc_pages(GFP_KERNEL, order) for _ in range(skip)]
+    fresh: set[int] = set()
+    while True:
+        pfn = machine.pages.alloc_pages(GFP_KERNEL, order)
+        held.append(pfn)
+        fresh.add(pfn)
+        first = pfn - pfn % (4 * size)
+        if all(first + part * size in fresh for part in range(4)):
+            return first, tuple(held)
+
+
+def merging_neighbour(machine: Machine, order: int, first: int, freed: int) -> int:
+    """Free the quarter `freed`, then the other three one by one: with which does it merge?
+
+    `first` begins four allocated blocks of this order.
+    """
+    size = 1 << order
+    others = [first + part * size for part in range(4) if first + part * size != freed]
+    for pfn in (freed, *others):
+        machine.pages.free_pages(pfn, order)
+        machine.pages.drain_all_pages()
+        block = machine.pages.free_block_at(freed)
+        assert block is not None
+        if block[1] > order:
+            return pfn
+    raise AssertionError(f"the block at {freed:#x} merged with none of its neighbours")
 
 
 @generator("order-of-size", "pages", 1)
@@ -19,7 +73,7 @@ def order_of_size(chance: random.Random) -> Draft:
         pages = pages_for(size)
         if pages & (pages - 1):
             break
-    order = get_order(size)
+    order = order_that_holds(size)
     return Draft(
         prompt=_("Which order do you pass to __get_free_pages() for {size} bytes?").format(
             size=size
@@ -59,7 +113,7 @@ def order_of_size(chance: random.Random) -> Draft:
 def bytes_of_order(chance: random.Random) -> Draft:
     """How much memory does an order give?"""
     order = chance.randint(2, 10)
-    size = PAGE_SIZE << order
+    size = PAGE_SIZE * pages_of_order(machine_with(), order)
 
     def shown(number: int) -> str:
         return _("{number} KiB").format(number=number // 1024)
@@ -101,8 +155,10 @@ def buddy_of(chance: random.Random) -> Draft:
     """Which block merges with this one?"""
     order = chance.randint(0, 6)
     size = 1 << order
-    pfn = chance.randrange(64, 4096) * size
-    truth = pfn ^ size
+    machine = machine_with()
+    first, _held = four_in_a_row(machine, order, chance.randrange(24))
+    pfn = first + chance.randrange(4) * size
+    truth = merging_neighbour(machine, order, first, pfn)
     other_side = pfn + size if truth < pfn else pfn - size
 
     def shown(number: int) -> str:
@@ -152,10 +208,10 @@ def exact_pages(chance: random.Random) -> Draft:
         if pages & (pages - 1):
             break
     machine = machine_with()
-    pfn = machine.pages.alloc_pages_exact(size, GFP_KERNEL)
-    order = get_order(size)
-    kept = sum(machine.pages.page_count(pfn + index) == 1 for index in range(pages))
-    machine.pages.free_pages_exact(pfn, size)
+    order = order_that_holds(size)
+    before = free_pages(machine)
+    machine.pages.alloc_pages_exact(size, GFP_KERNEL)
+    kept = before - free_pages(machine)
 
     def shown(number: int) -> str:
         return _("{number} pages").format(number=number)
@@ -184,6 +240,11 @@ def exact_pages(chance: random.Random) -> Draft:
                 shown(size // PAGE_SIZE),
                 "rounds-down",
                 _("The last, partly used page is needed too."),
+            ),
+            Wrong(
+                shown(2 << order),
+                "next-order",
+                _("The smallest order that holds the request is enough."),
             ),
             Wrong(
                 shown(kept + 1),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from typing import Final
 
-from kmemquest.i18n import _
+from kmemquest.i18n import _, ngettext
 from kmemquest.kernel.address import PAGE_SIZE, pages_for
 from kmemquest.kernel.gfp import GFP_KERNEL
-from kmemquest.kernel.mm.slab_geometry import calculate_alignment, calculate_sizes
+from kmemquest.kernel.mm.slab_geometry import Geometry
 from kmemquest.quiz.generator import Draft, Wrong, generator
 from kmemquest.quiz.generators.machines import machine_with
 
@@ -31,10 +31,15 @@ def serving_cache(size: int) -> tuple[str, int]:
     machine = machine_with()
     pointer = machine.kmalloc.kmalloc(size, GFP_KERNEL)
     cache = machine.slub.cache_of(pointer)
-    usable = machine.kmalloc.ksize(pointer)
-    machine.kmalloc.kfree(pointer)
     assert cache is not None
-    return cache.name, usable
+    return cache.name, machine.kmalloc.ksize(pointer)
+
+
+def new_cache(size: int, cpus: int) -> Geometry:
+    """Create a cache on a machine with so many CPUs and return the layout it got (or shares)."""
+    cache = machine_with(cpus=cpus).slub.create("quiz", size)
+    assert cache is not None
+    return cache.geometry
 
 
 def _small_size(chance: random.Random) -> int:
@@ -50,6 +55,7 @@ def kmalloc_cache(chance: random.Random) -> Draft:
     size = _small_size(chance)
     name, usable = serving_cache(size)
     bigger, _usable = serving_cache(min(usable + 1, _LARGEST_CACHE))
+    smaller, _usable = serving_cache(usable // 2)
     return Draft(
         prompt=_("Which cache serves kmalloc({size}, GFP_KERNEL)?").format(size=size),
         answer=name,
@@ -70,9 +76,14 @@ def kmalloc_cache(chance: random.Random) -> Draft:
                 _("SLUB keeps no header in front of an object, so no room is added for one."),
             ),
             Wrong(
-                f"kmalloc-{size}",
+                cache_name(size),
                 "exact-size",
                 _("There is no cache for every size; requests are rounded up to a bucket."),
+            ),
+            Wrong(
+                smaller,
+                "rounds-down",
+                _("The bucket must hold the whole request, so the size is rounded up."),
             ),
             Wrong(
                 "kmalloc-4k",
@@ -99,7 +110,7 @@ def kmalloc_waste(chance: random.Random) -> Draft:
     waste = usable - size
 
     def shown(number: int) -> str:
-        return _("{number} bytes").format(number=number)
+        return ngettext("{number} byte", "{number} bytes", number).format(number=number)
 
     return Draft(
         prompt=_(
@@ -130,6 +141,21 @@ def kmalloc_waste(chance: random.Random) -> Draft:
                 "header-per-object",
                 _("SLUB keeps no header in front of an object, so no room is added for one."),
             ),
+            Wrong(
+                shown(-size % 64),
+                "cache-line-granular",
+                _("Requests are rounded up to a bucket, not merely to a cache line of 64 bytes."),
+            ),
+            Wrong(
+                shown(-size % 8),
+                "word-granular",
+                _("Objects are aligned to 8 bytes, but their size is that of the bucket."),
+            ),
+            Wrong(
+                shown(waste + 8),
+                "free-pointer-behind",
+                _("A free object keeps its link inside itself; in use it gives up no room for it."),
+            ),
         ),
         sources=_KMALLOC_SOURCES,
     )
@@ -145,7 +171,6 @@ def kmalloc_large_pages(chance: random.Random) -> Draft:
     machine = machine_with()
     pointer = machine.kmalloc.kmalloc(size, GFP_KERNEL)
     taken = machine.kmalloc.ksize(pointer) // PAGE_SIZE
-    machine.kmalloc.kfree(pointer)
 
     def shown(number: int) -> str:
         return _("{number} pages").format(number=number)
@@ -189,13 +214,13 @@ def slab_objects(chance: random.Random) -> Draft:
     cpus = chance.choice((1, 2, 4, 8, 16))
     while True:
         size = chance.randrange(200, 2400, 8)
-        geometry = calculate_sizes(size, calculate_alignment(0, 0, size), cpus=cpus)
-        assert geometry is not None
-        if geometry.order > 0 and geometry.objects != PAGE_SIZE // size:
+        geometry = new_cache(size, cpus)
+        alone = geometry.size == size
+        if alone and geometry.order > 0 and geometry.objects != PAGE_SIZE // size:
             break
 
     def shown(number: int) -> str:
-        return _("{number} objects").format(number=number)
+        return ngettext("{number} object", "{number} objects", number).format(number=number)
 
     return Draft(
         prompt=_(
@@ -204,8 +229,9 @@ def slab_objects(chance: random.Random) -> Draft:
         ).format(cpus=cpus, size=size),
         answer=shown(geometry.objects),
         explanation=_(
-            "More CPUs want more objects per slab, so the slab has order {order}: {pages} pages, "
-            "{bytes} bytes, {objects} objects of {size} bytes."
+            "The kernel chooses the slab's order so that it holds enough objects for the number "
+            "of CPUs and wastes little: here order {order}, {pages} pages or {bytes} bytes, "
+            "{objects} objects of {size} bytes."
         ).format(
             order=geometry.order,
             pages=1 << geometry.order,
@@ -230,14 +256,19 @@ def slab_objects(chance: random.Random) -> Draft:
                 _("A cache of its own packs objects at their own size; that is its point."),
             ),
             Wrong(
-                shown((PAGE_SIZE << 3) // size + (geometry.order == 3)),
+                shown((PAGE_SIZE << 3) // geometry.size),
                 "always-order-three",
                 _("Order 3 is the usual limit, not the rule."),
             ),
             Wrong(
+                shown(geometry.objects + 1),
+                "rounds-up",
+                _("A slab holds whole objects only; what is left at its end stays unused."),
+            ),
+            Wrong(
                 shown(geometry.objects - 1),
                 "slab-header",
-                _("What the kernel knows of a slab lives in struct page, not in the slab."),
+                _("What the kernel knows of a slab lies in its struct slab, outside of it."),
             ),
         ),
         sources=("mm/slub.c:calculate_order", "mm/slub.c:calculate_sizes"),

@@ -18,6 +18,7 @@ _KMALLOC_LIMIT: Final = 4 << 20
 def vmalloc_footprint(chance: random.Random) -> Draft:
     """How much address space does a vmalloc take?"""
     size = chance.randrange(100, 40 * PAGE_SIZE)
+    size -= size % PAGE_SIZE == 0
     machine = machine_with()
     pointer = machine.vmalloc.vmalloc(size)
     area = machine.vmalloc.area_at(pointer)
@@ -58,6 +59,11 @@ def vmalloc_footprint(chance: random.Random) -> Draft:
                 shown(page_align(size) + 2 * PAGE_SIZE),
                 "two-guards",
                 _("One guard page, at the end."),
+            ),
+            Wrong(
+                shown(2 * page_align(size)),
+                "guard-per-page",
+                _("One guard page follows the whole area, not each of its pages."),
             ),
         ),
         sources=("mm/vmalloc.c:__get_vm_area_node",),

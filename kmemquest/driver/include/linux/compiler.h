@@ -45,7 +45,7 @@
 #define WRITE_ONCE(x, val) do { *(volatile typeof(x) *)&(x) = (val); } while (0)
 
 #define barrier() asm volatile("" ::: "memory")
-#define OPTIMIZER_HIDE_VAR(var) do { (void)(var); } while (0)
+#define OPTIMIZER_HIDE_VAR(var) do { (var) = (var); } while (0)
 #define RELOC_HIDE(ptr, off) ((typeof(ptr))((unsigned long)(ptr) + (off)))
 #define __stringify_1(x...) #x
 #define __stringify(x...) __stringify_1(x)

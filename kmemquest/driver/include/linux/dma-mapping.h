@@ -7,6 +7,7 @@
 #include <linux/gfp.h>
 #include <linux/sizes.h>
 #include <linux/mm.h>
+#include <linux/scatterlist.h>
 
 #define DMA_MAPPING_ERROR (~(dma_addr_t)0)
 #define DMA_BIT_MASK(n) (((n) == 64) ? ~0ULL : ((1ULL << (n)) - 1))
@@ -40,5 +41,42 @@ void dma_sync_single_for_cpu(struct device *dev, dma_addr_t addr, size_t size,
 			     enum dma_data_direction dir);
 void dma_sync_single_for_device(struct device *dev, dma_addr_t addr, size_t size,
 				enum dma_data_direction dir);
+
+#define dma_alloc_attrs(dev, size, handle, gfp, attrs) dma_alloc_coherent(dev, size, handle, gfp)
+#define dma_free_attrs(dev, size, cpu_addr, handle, attrs) dma_free_coherent(dev, size, cpu_addr, handle)
+#define dma_alloc_wc(dev, size, handle, gfp) dma_alloc_coherent(dev, size, handle, gfp)
+#define dma_free_wc(dev, size, cpu_addr, handle) dma_free_coherent(dev, size, cpu_addr, handle)
+#define dma_map_single_attrs(dev, ptr, size, dir, attrs) dma_map_single(dev, ptr, size, dir)
+#define dma_unmap_single_attrs(dev, addr, size, dir, attrs) dma_unmap_single(dev, addr, size, dir)
+#define dma_map_page_attrs(dev, page, offset, size, dir, attrs) dma_map_page(dev, page, offset, size, dir)
+#define dma_unmap_page_attrs(dev, addr, size, dir, attrs) dma_unmap_page(dev, addr, size, dir)
+#define dma_sync_single_range_for_cpu(dev, addr, offset, size, dir) \
+	dma_sync_single_for_cpu(dev, (addr) + (offset), size, dir)
+#define dma_sync_single_range_for_device(dev, addr, offset, size, dir) \
+	dma_sync_single_for_device(dev, (addr) + (offset), size, dir)
+
+int dma_map_sg(struct device *dev, struct scatterlist *sg, int nents, enum dma_data_direction dir);
+void dma_unmap_sg(struct device *dev, struct scatterlist *sg, int nents, enum dma_data_direction dir);
+void dma_sync_sg_for_cpu(struct device *dev, struct scatterlist *sg, int nelems,
+			 enum dma_data_direction dir);
+void dma_sync_sg_for_device(struct device *dev, struct scatterlist *sg, int nelems,
+			    enum dma_data_direction dir);
+
+static inline int dma_map_sgtable(struct device *dev, struct sg_table *sgt,
+				  enum dma_data_direction dir, unsigned long attrs)
+{
+	int count = dma_map_sg(dev, sgt->sgl, sgt->orig_nents, dir);
+
+	if (!count)
+		return -EIO;
+	sgt->nents = count;
+	return 0;
+}
+
+static inline void dma_unmap_sgtable(struct device *dev, struct sg_table *sgt,
+				     enum dma_data_direction dir, unsigned long attrs)
+{
+	dma_unmap_sg(dev, sgt->sgl, sgt->orig_nents, dir);
+}
 
 #endif

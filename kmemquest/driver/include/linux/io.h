@@ -9,6 +9,11 @@ struct device;
 
 void *ioremap(resource_size_t offset, unsigned long size);
 void *ioremap_wc(resource_size_t offset, unsigned long size);
+void *memremap(resource_size_t offset, size_t size, unsigned long flags);
+void memunmap(void *addr);
+#define MEMREMAP_WB 1
+#define MEMREMAP_WT 2
+#define MEMREMAP_WC 4
 void iounmap(volatile void *addr);
 void *devm_ioremap(struct device *dev, resource_size_t offset, resource_size_t size);
 

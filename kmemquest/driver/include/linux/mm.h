@@ -31,6 +31,10 @@ bool pfn_valid(unsigned long pfn);
 bool is_vmalloc_addr(const void *x);
 bool is_vmalloc_or_module_addr(const void *x);
 int page_count(const struct page *page);
+#define page_ref_count(page) page_count(page)
+unsigned long vm_mmap(void *file, unsigned long addr, unsigned long len, unsigned long prot,
+		      unsigned long flag, unsigned long offset);
+int vm_munmap(unsigned long start, size_t len);
 int page_to_nid(const struct page *page);
 struct zone *page_zone(const struct page *page);
 void get_page(struct page *page);

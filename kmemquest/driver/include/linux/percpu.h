@@ -5,6 +5,10 @@
 #include <linux/gfp.h>
 #include <linux/smp.h>
 
+#define PCPU_MIN_UNIT_SIZE (32UL << 10)
+#define PERCPU_MODULE_RESERVE (8UL << 10)
+#define PCPU_MIN_ALLOC_SIZE 4
+
 void *__alloc_percpu(size_t size, size_t align);
 void *__alloc_percpu_gfp(size_t size, size_t align, gfp_t gfp);
 void free_percpu(void *pdata);

@@ -9,6 +9,13 @@
 #define TASK_INTERRUPTIBLE 1
 #define TASK_UNINTERRUPTIBLE 2
 #define TASK_COMM_LEN 16
+#define PF_WQ_WORKER 0x00000020
+#define PF_EXITING 0x00000004
+#define PF_MEMALLOC 0x00000800
+#define PF_MEMALLOC_NOFS 0x00040000
+#define PF_MEMALLOC_NOIO 0x00080000
+#define PF_KTHREAD 0x00200000
+#define PF_MEMALLOC_PIN 0x10000000
 #define MAX_SCHEDULE_TIMEOUT ((long)(~0UL >> 1))
 
 struct task_struct {
@@ -17,6 +24,7 @@ struct task_struct {
 	pid_t pid;
 	pid_t tgid;
 	char comm[TASK_COMM_LEN];
+	unsigned int fail_nth;
 };
 
 struct task_struct *__kmq_current(void);

@@ -55,6 +55,33 @@ void *vmemdup_user(const void *src, size_t len);
 void *memdup_user_nul(const void *src, size_t len);
 char *strndup_user(const char *s, long n);
 
+/* FORTIFY_SOURCE: where the compiler knows the size of the destination, it is checked at run time. */
+void *__kmq_fortified_memset(void *s, int c, size_t count, size_t room);
+void *__kmq_fortified_memcpy(void *dest, const void *src, size_t count, size_t room);
+void *__kmq_fortified_memmove(void *dest, const void *src, size_t count, size_t room);
+char *__kmq_fortified_strcpy(char *dest, const char *src, size_t room);
+char *__kmq_fortified_strcat(char *dest, const char *src, size_t room);
+char *__kmq_fortified_strncpy(char *dest, const char *src, size_t count, size_t room);
+
+#define __kmq_room(p) __builtin_object_size(p, 0)
+#define __kmq_fortify(p, plain, fortified) \
+	__builtin_choose_expr(__kmq_room(p) == ~0UL, plain, fortified)
+#define memset(s, c, count) \
+	__kmq_fortify(s, memset(s, c, count), __kmq_fortified_memset(s, c, count, __kmq_room(s)))
+#define memcpy(dest, src, count) \
+	__kmq_fortify(dest, memcpy(dest, src, count), \
+		      __kmq_fortified_memcpy(dest, src, count, __kmq_room(dest)))
+#define memmove(dest, src, count) \
+	__kmq_fortify(dest, memmove(dest, src, count), \
+		      __kmq_fortified_memmove(dest, src, count, __kmq_room(dest)))
+#define strcpy(dest, src) \
+	__kmq_fortify(dest, strcpy(dest, src), __kmq_fortified_strcpy(dest, src, __kmq_room(dest)))
+#define strcat(dest, src) \
+	__kmq_fortify(dest, strcat(dest, src), __kmq_fortified_strcat(dest, src, __kmq_room(dest)))
+#define strncpy(dest, src, count) \
+	__kmq_fortify(dest, strncpy(dest, src, count), \
+		      __kmq_fortified_strncpy(dest, src, count, __kmq_room(dest)))
+
 #define str_yes_no(v) ((v) ? "yes" : "no")
 #define str_on_off(v) ((v) ? "on" : "off")
 

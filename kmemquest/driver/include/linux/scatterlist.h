@@ -1,0 +1,111 @@
+/* Lists of buffers that one DMA transfer gathers. */
+#ifndef _LINUX_SCATTERLIST_H
+#define _LINUX_SCATTERLIST_H
+#include <linux/types.h>
+#include <linux/errno.h>
+#include <linux/slab.h>
+#include <linux/mm.h>
+
+struct scatterlist {
+	unsigned long page_link;
+	unsigned int offset;
+	unsigned int length;
+	dma_addr_t dma_address;
+	unsigned int dma_length;
+};
+
+struct sg_table {
+	struct scatterlist *sgl;
+	unsigned int nents;
+	unsigned int orig_nents;
+};
+
+#define SG_END 0x02UL
+
+#define sg_dma_address(sg) ((sg)->dma_address)
+#define sg_dma_len(sg) ((sg)->dma_length)
+#define sg_is_last(sg) ((sg)->page_link & SG_END)
+#define for_each_sg(sglist, sg, nr, __i) \
+	for (__i = 0, sg = (sglist); __i < (nr); __i++, sg = sg_next(sg))
+#define for_each_sgtable_sg(sgt, sg, i) for_each_sg((sgt)->sgl, sg, (sgt)->orig_nents, i)
+#define for_each_sgtable_dma_sg(sgt, sg, i) for_each_sg((sgt)->sgl, sg, (sgt)->nents, i)
+
+static inline struct page *sg_page(struct scatterlist *sg)
+{
+	return (struct page *)(sg->page_link & ~3UL);
+}
+
+static inline struct scatterlist *sg_next(struct scatterlist *sg)
+{
+	return sg_is_last(sg) ? NULL : sg + 1;
+}
+
+static inline void sg_mark_end(struct scatterlist *sg)
+{
+	sg->page_link |= SG_END;
+}
+
+static inline void sg_set_page(struct scatterlist *sg, struct page *page, unsigned int len, unsigned int offset)
+{
+	sg->page_link = (sg->page_link & 3UL) | (unsigned long)page;
+	sg->offset = offset;
+	sg->length = len;
+}
+
+static inline void sg_set_buf(struct scatterlist *sg, const void *buf, unsigned int buflen)
+{
+	sg_set_page(sg, virt_to_page(buf), buflen, offset_in_page(buf));
+}
+
+static inline void *sg_virt(struct scatterlist *sg)
+{
+	return (char *)page_address(sg_page(sg)) + sg->offset;
+}
+
+static inline phys_addr_t sg_phys(struct scatterlist *sg)
+{
+	return page_to_phys(sg_page(sg)) + sg->offset;
+}
+
+static inline void sg_init_table(struct scatterlist *sgl, unsigned int nents)
+{
+	unsigned int i;
+
+	for (i = 0; i < nents; i++) {
+		sgl[i].page_link = 0;
+		sgl[i].offset = 0;
+		sgl[i].length = 0;
+		sgl[i].dma_address = 0;
+		sgl[i].dma_length = 0;
+	}
+	sg_mark_end(&sgl[nents - 1]);
+}
+
+static inline void sg_init_one(struct scatterlist *sg, const void *buf, unsigned int buflen)
+{
+	sg_init_table(sg, 1);
+	sg_set_buf(sg, buf, buflen);
+}
+
+static inline int sg_alloc_table(struct sg_table *table, unsigned int nents, gfp_t gfp_mask)
+{
+	table->sgl = kmalloc_array(nents, sizeof(struct scatterlist), gfp_mask);
+	table->nents = 0;
+	table->orig_nents = 0;
+	if (!table->sgl)
+		return -ENOMEM;
+	sg_init_table(table->sgl, nents);
+	table->nents = nents;
+	table->orig_nents = nents;
+	return 0;
+}
+
+static inline void sg_free_table(struct sg_table *table)
+{
+	kfree(table->sgl);
+	table->sgl = NULL;
+	table->nents = 0;
+	table->orig_nents = 0;
+}
+
+#endif

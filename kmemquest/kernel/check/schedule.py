@@ -1,0 +1,32 @@
+"""Sleeping for real where preemption is off: every kernel notices (`__schedule_bug`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kmemquest.kernel.events import Report
+from kmemquest.kernel.text.dump_stack import dump_stack, modules_line
+
+if TYPE_CHECKING:
+    from kmemquest.kernel.machine import Machine
+
+
+def schedule_headline(machine: Machine) -> str:
+    """Render the first line; the scheduler itself has raised the count by one."""
+    task, count = machine.context.task, machine.context.preempt_count + 1
+    return f"BUG: scheduling while atomic: {task.comm}/{task.pid}/{count:#010x}"
+
+
+def schedule_bug(machine: Machine, call: str) -> None:
+    """Report that the scheduler was called in atomic context, from `call`."""
+    headline = schedule_headline(machine)
+    inner = ("dump_stack_lvl", "__schedule_bug", "__schedule", "schedule", call)
+    lines = (headline, modules_line(machine), *dump_stack(machine, inner))
+    machine.report(
+        Report(
+            "scheduling-while-atomic", "BUG report", headline, lines, site=machine.site, detail=call
+        )
+    )
+    machine.checks.taint.add("W")
+    # The scheduler puts the count right, so every unlock to come brings it below zero.
+    machine.context.preempt_depth = 0
