@@ -19,9 +19,25 @@ class Fidelity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     left_out: str
 
 
-def read_fidelity() -> list[Fidelity]:
-    """Return the table's rows."""
-    return convert(read_yaml(assets_root() / "fidelity.yaml"), list[Fidelity])
+class FidelityText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A row's words in another language; its figures stand in the English table alone."""
+
+    subsystem: str
+    exact: str
+    modelled: str
+    left_out: str
+
+
+def read_fidelity(language: str = "en") -> list[Fidelity]:
+    """Return the table's rows in a language."""
+    rows = convert(read_yaml(assets_root() / "fidelity.yaml"), list[Fidelity])
+    if language == "en":
+        return rows
+    words = read_yaml(assets_root() / f"fidelity.{language}.yaml")
+    return [
+        Fidelity(text.subsystem, row.matched, text.exact, text.modelled, text.left_out)
+        for row, text in zip(rows, convert(words, list[FidelityText]), strict=True)
+    ]
 
 
 def markdown_table(rows: list[Fidelity]) -> str:
