@@ -8,6 +8,7 @@ from typing import Final
 from kmemquest.i18n import _, ngettext
 from kmemquest.kernel import events as ev
 from kmemquest.kernel.gfp import format_gfp
+from kmemquest.level.call_words import word_call, word_value
 from kmemquest.level.goals_memory import duration
 from kmemquest.level.goals_run import context_word, report_sentence
 from kmemquest.level.recording import Recording
@@ -246,11 +247,10 @@ def _tell_space(event: ev.Event) -> str:
 
 def _tell_rest(event: ev.Event) -> str:
     if isinstance(event, ev.CallMade):
-        arguments = ", ".join(f"{argument:#x}" for argument in event.arguments[:6])
-        return _("call of {call}").format(call=f"{event.function}({arguments})")
+        return _("call of {call}").format(call=word_call(event.function, event.arguments))
     if isinstance(event, ev.CallReturned):
         return _("{function}() returned {result} after {time}").format(
-            function=event.function, result=f"{event.result:#x}", time=duration(event.cost)
+            function=event.function, result=word_value(event.result), time=duration(event.cost)
         )
     if isinstance(event, ev.SleptInAtomic):
         return _("{call} may sleep, and was called in {context} context.").format(

@@ -17,6 +17,7 @@ PLACES = tuple(
         ("tour", N_("guided tour"), N_("Five minutes with a guide, to a first win.")),
         ("progress", N_("progress"), N_("What you have done so far.")),
         ("settings", N_("settings"), N_("Language, colours, motion, glyphs.")),
+        ("about", N_("about"), N_("How true the simulator is, and what it leaves out.")),
     )
 )
 

@@ -29,7 +29,6 @@ from kmemquest.tui.play_source import LevelPlay
 if TYPE_CHECKING:
     from kmemquest.level.load import Level
 
-OPEN_SLOT = "▒▒▒ ? ▒▒▒"
 MIB = 1 << 20
 GIB = 1 << 30
 
@@ -156,7 +155,7 @@ class LevelDesk:
             answer = answers.get(name)
             if slot.kind == "predict":
                 continue
-            texts[name] = answer_text(self._level, name, answer) if answer else OPEN_SLOT
+            texts[name] = answer_text(self._level, name, answer) if answer else open_slot()
         return source_of(substitute(self._level.file.driver, texts), "driver.c")
 
     def run(self, answers: Mapping[str, str], prediction: str | None) -> LevelPlay:
@@ -210,6 +209,11 @@ class LevelDesk:
     def references(self) -> Sequence[str]:
         """Where to read on."""
         return tuple(self._level.file.refs)
+
+
+def open_slot() -> str:
+    """The text of a place that waits for an answer: a hole with words in it."""
+    return _("▒▒▒▒ your call ▒▒▒▒")
 
 
 def source_of(driver: DriverSource, name: str) -> Source:

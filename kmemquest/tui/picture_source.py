@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kmemquest.i18n import _
-from kmemquest.tui.model import FreeLists, SlabRow, Table, TableRow, ZoneRow, ZoneSpan
+from kmemquest.tui.model import FrameState, FreeLists, SlabRow, Table, TableRow, ZoneRow, ZoneSpan
 
 if TYPE_CHECKING:
     from kmemquest.level.recording import Recording
@@ -46,11 +47,25 @@ class StepFrames:
         self._frames = views.frames.frames
         self.spans = spans
         self.end = len(self._frames)
-        self.changed = tuple((pfn, pfn + count) for pfn, count in views.frames.changed)
+        self._mine, touched = _object_frames(views)
+        pages = tuple((pfn, pfn + count) for pfn, count in views.frames.changed)
+        self.changed = (*touched, *pages)
 
     def states(self, start: int, end: int) -> bytes:
-        """One state per frame; the level room's classes are the same numbers."""
-        return self._frames[start:end].ljust(end - start, b"\0")
+        """One state per frame; the level room's classes are the same numbers.
+
+        A frame of a slab in which an object of the driver lies is the driver's.
+        """
+        states = self._frames[start:end].ljust(end - start, b"\0")
+        first = bisect_left(self._mine, start)
+        last = bisect_left(self._mine, end)
+        if first == last:
+            return states
+        marked = bytearray(states)
+        for pfn in self._mine[first:last]:
+            if marked[pfn - start] == FrameState.SLAB:
+                marked[pfn - start] = FrameState.YOURS
+        return bytes(marked)
 
     def words(self, pfn: int) -> str:
         """Address, use, zone, and the slab that the frame belongs to."""
@@ -65,8 +80,28 @@ class StepFrames:
                     words = _("slab of {cache}, order {order}").format(
                         cache=cache.name, order=slab.order
                     )
+                    if pfn in self._mine:
+                        words += " · " + _("holds objects of your driver")
         zone = next((span.name for span in self.spans if span.start <= pfn < span.end), "")
         return f"pfn 0x{pfn:05x} · phys 0x{pfn << 12:x} · {zone} · {words}"
+
+
+def _object_frames(views: StepViews) -> tuple[list[int], list[tuple[int, int]]]:
+    """The frames that hold objects of the driver, sorted, and those whose objects just changed."""
+    mine: set[int] = set()
+    changed: list[tuple[int, int]] = []
+    for cache in views.slabs.touched():
+        for slab in cache.slabs:
+            for index, cell in enumerate(slab.cells):
+                if cell < _NEW:
+                    continue
+                first = slab.pfn + (index * cache.size >> 12)
+                last = slab.pfn + ((index + 1) * cache.size - 1 >> 12)
+                if cell in (_JUST_TAKEN, _JUST_FREED):
+                    changed.append((first, last + 1))
+                if cell != _JUST_FREED:
+                    mine.update(range(first, last + 1))
+    return sorted(mine), changed
 
 
 class StepPicture:
@@ -144,17 +179,16 @@ class StepPicture:
             TableRow(
                 (
                     f"{area.start:016x}",
-                    f"{area.end - area.start:,}",
-                    area.kind,
-                    area.caller,
-                    _("live") if area.state == "live" else _("freed, not purged"),
+                    _pages_and_guard(area.start, area.end, area.pages),
+                    area.kind if area.state == "live" else _("freed"),
+                    area.caller.partition("+")[0],
                 ),
                 "accent" if area.start in new else "quiet",
                 area.changed,
             )
             for area in ordered
         ]
-        columns = (_("start"), _("bytes"), _("kind"), _("caller"), _("state"))
+        columns = (_("start"), _("pages"), _("kind"), _("caller"))
         return Table(columns, tuple(rows), _("The vmalloc window is empty."))
 
     @property
@@ -168,15 +202,15 @@ class StepPicture:
                     _("mask"),
                     f"{max(device.streaming_mask, device.coherent_mask):#x}",
                     "",
-                    "",
+                    _reach(max(device.streaming_mask, device.coherent_mask)),
                 ),
                 "link",
             )
             for device in view.devices
         ]
         for mapping in view.mappings:
-            owner = {"cpu": _("CPU's turn"), "device": _("device's turn")}.get(
-                mapping.owner, _("both may")
+            owner = {"cpu": _("CPU owns"), "device": _("device owns")}.get(
+                mapping.owner, _("shared")
             )
             rows.append(
                 TableRow(
@@ -202,14 +236,15 @@ class StepPicture:
     @property
     def calls(self) -> Table:
         """The driver's calls with results and costs."""
+        from kmemquest.level.call_words import word_call, word_value
         from kmemquest.level.goals_memory import duration
 
         rows = [
             TableRow(
                 (
                     str(call.line or ""),
-                    f"{call.function}({', '.join(map(_argument, call.arguments))})",
-                    "…" if call.result is None else _argument(call.result),
+                    word_call(call.function, call.arguments),
+                    "…" if call.result is None else word_value(call.result),
                     duration(call.cost) if call.result is not None else "",
                 ),
                 "plain" if call.changed else "quiet",
@@ -220,8 +255,20 @@ class StepPicture:
         return Table(columns, tuple(reversed(rows)), _("The driver has called nothing yet."))
 
 
-def _argument(value: int) -> str:
-    """A 64-bit value as a reader would write it: small numbers decimal, addresses hexadecimal."""
-    if value >= 1 << 63 and value > (1 << 64) - 4096:
-        return str(value - (1 << 64))
-    return str(value) if value < 1 << 16 else f"{value:#x}"
+def _reach(mask: int) -> str:
+    """How far a mask reaches, in words; nothing for none or all of 64 bits."""
+    end = mask + 1
+    if not mask or end >> 48:
+        return ""
+    for unit, name in ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB")):
+        if end >= unit:
+            return _("first {size} {unit}").format(size=end // unit, unit=name)
+    return ""
+
+
+def _pages_and_guard(start: int, end: int, pages: int) -> str:
+    """Pages that are backed, and those beyond them that are not: the guard."""
+    guard = (end - start >> 12) - pages
+    if not pages:
+        return str(guard)
+    return f"{pages}+{guard}" if guard else str(pages)

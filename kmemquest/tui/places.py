@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def open_place(app: GameApp, place: str) -> None:
-    """Open `continue`, `campaign`, `quiz`, `progress`, `settings` or `tour`."""
+    """Open `continue`, `campaign`, `quiz`, `progress`, `settings`, `about` or `tour`."""
     try:
         _open(app, place)
     except LevelUnavailable as error:
@@ -43,6 +43,10 @@ def _open(app: GameApp, place: str) -> None:
         from kmemquest.tui.screens.settings import SettingsScreen
 
         app.push_screen(SettingsScreen())
+    elif place == "about":
+        from kmemquest.tui.screens.about import about_sheet
+
+        app.push_screen(about_sheet())
 
 
 def open_level(app: GameApp, level: str) -> None:

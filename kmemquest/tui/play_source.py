@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kmemquest.i18n import _
 from kmemquest.kernel.events import CallReturned, Report
 from kmemquest.kernel.log import format_line
+from kmemquest.level.goals_memory import duration
 from kmemquest.level.goals_run import context_word, report_sentence
 from kmemquest.level.probes import answer_label
 from kmemquest.level.views import ViewSet
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 QUIET_TOPICS = ("call", "context", "log")
 """Topics whose events alone do not make a step worth stopping at."""
+MAX_PLAIN = 0xFFFF
+"""Results above this are addresses, worth telling beside what happened."""
 GRAVE_LEVEL = 3
 """KERN_ERR: lines at this level or below it are marked in the log."""
 
@@ -84,11 +87,19 @@ class LevelPlay:
         for event in events:
             if isinstance(event, Report):
                 return report_sentence(event)
-        told = [event for event in events if event.topic not in QUIET_TOPICS and tell(event)]
-        last = [tell(event) for event in events if isinstance(event, CallReturned)]
-        if last and last[-1]:
-            return last[-1]
-        return tell(told[-1]) if told else ""
+        told = ""
+        returned: CallReturned | None = None
+        for event in events:
+            if isinstance(event, CallReturned):
+                returned = returned or event
+            elif event.topic not in QUIET_TOPICS and (words := tell(event)):
+                # The result that belongs to it is that of the call which returns next.
+                told, returned = words, None
+        if not told:
+            return tell(returned) if returned else ""
+        if returned and returned.result > MAX_PLAIN:
+            told += f" → {returned.result:#x}, {duration(returned.cost)}"
+        return told
 
     def picture(self, step: int) -> StepPicture:
         """The machine when a step was over."""

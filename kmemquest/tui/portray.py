@@ -31,6 +31,20 @@ _FRAME_WORDS: Final = {
     FrameState.KERNEL: N_("kernel"),
     FrameState.MEMBLOCK: N_("RAM known to memblock"),
 }
+_SHORT_FRAME_WORDS: Final = {
+    FrameState.HOLE: N_("no RAM"),
+    FrameState.FREE: N_("free"),
+    FrameState.PCP: N_("per-CPU list"),
+    FrameState.SLAB: N_("slab"),
+    FrameState.YOURS: N_("yours"),
+    FrameState.CACHE: N_("page cache"),
+    FrameState.VMALLOC: N_("vmalloc"),
+    FrameState.DMA: N_("DMA"),
+    FrameState.RESERVED: N_("reserved"),
+    FrameState.USER: N_("user"),
+    FrameState.KERNEL: N_("kernel"),
+    FrameState.MEMBLOCK: N_("memblock"),
+}
 _FRAME_TONES: Final = tuple(f"frame-{state.name.lower()}" for state in FrameState)
 
 
@@ -38,6 +52,11 @@ def portray_frame(state: int, glyphs: Glyphs) -> Portrait:
     """A frame, or a cell that stands for several in the same state."""
     kind = FrameState(state)
     return Portrait(glyphs.frames[state], _FRAME_TONES[state], _(_FRAME_WORDS[kind]))
+
+
+def short_frame_words(state: FrameState) -> str:
+    """A state in one or two words, for the key under the map."""
+    return _(_SHORT_FRAME_WORDS[state])
 
 
 _CELL_TONES: Final = ("frame-free", "frame-slab", "frame-yours", "quiet")

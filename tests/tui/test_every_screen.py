@@ -36,7 +36,7 @@ async def _level(app: GameApp, pilot: Pilot[None]) -> None:
 
 async def _watch(app: GameApp, pilot: Pilot[None]) -> None:
     await _level(app, pilot)
-    await press(pilot, "right", "enter")
+    await press(pilot, "1", "right", "enter")
     await at(pilot, "watch")
 
 

@@ -22,8 +22,8 @@ async def test_a_level_from_home_to_verdict_by_keyboard(tmp_path: Path) -> None:
         await at(pilot, "campaign")
         await press(pilot, "enter")
         await at(pilot, "level")
-        assert "kmalloc(RX_LEN, GFP_KERNEL);" in screen_text(app)
-        await press(pilot, "down")
+        assert "= ▒▒▒▒▒▒;" in screen_text(app)
+        await press(pilot, "down", "down")
         await until(pilot, lambda: "= kmalloc(RX_LEN, GFP_ATOMIC);" in screen_text(app), "option")
         await press(pilot, "right", "right", "right")
         await until(pilot, lambda: "[hardirq]" in screen_text(app), "prediction")
@@ -45,7 +45,7 @@ async def test_a_failed_attempt_hides_the_options_until_asked_and_can_be_retried
     async with game() as (app, pilot):
         app.open_level("first")
         await at(pilot, "level")
-        await press(pilot, "right", "enter")
+        await press(pilot, "1", "right", "enter")
         await at(pilot, "watch")
         await press(pilot, "e")
         await until(pilot, lambda: "step 6/24" in screen_text(app), "first bad step")
@@ -60,11 +60,20 @@ async def test_a_failed_attempt_hides_the_options_until_asked_and_can_be_retried
         assert len(app.screen_stack) == 2
 
 
-async def test_nothing_runs_before_the_player_was_asked_for_a_prediction() -> None:
+async def test_nothing_runs_while_a_place_is_open() -> None:
     async with game() as (app, pilot):
         app.open_level("first")
         await at(pilot, "level")
-        await press(pilot, "enter")
+        await press(pilot, "right", "enter")
+        await until(pilot, lambda: "choose a card first" in screen_text(app), "the open place")
+        assert name_of(app) == "level"
+
+
+async def test_a_prediction_is_asked_for_once() -> None:
+    async with game() as (app, pilot):
+        app.open_level("first")
+        await at(pilot, "level")
+        await press(pilot, "1", "enter")
         await until(pilot, lambda: "predict first" in screen_text(app), "reminder")
         assert name_of(app) == "level"
         await press(pilot, "enter")
@@ -131,7 +140,7 @@ async def test_a_run_that_breaks_leaves_the_level_playable() -> None:
             raise RuntimeError("no such page")
 
         screen.desk.run = broken  # type: ignore[method-assign, assignment]
-        await press(pilot, "right", "enter")
+        await press(pilot, "1", "right", "enter")
         await until(pilot, lambda: "no such page" in screen_text(app), "the error in words")
         await press(pilot, "down")
         assert name_of(app) == "level"
@@ -173,7 +182,7 @@ async def test_the_tour_ends_in_a_win() -> None:
             assert words in screen_text(app), screen_text(app)
 
         await until(pilot, lambda: "A driver with a hole" in screen_text(app), "first remark")
-        await press(pilot, "down")
+        await press(pilot, "down", "down")
         await until(pilot, lambda: "Guess before you look" in screen_text(app), "prediction")
         await press(pilot, "right")
         await until(pilot, lambda: "Now run it" in screen_text(app), "run")

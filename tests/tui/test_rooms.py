@@ -94,7 +94,7 @@ async def test_a_million_frames_cost_what_is_on_the_screen() -> None:
     async with game() as (app, pilot):
         app.open_level("first")
         await at(pilot, "level")
-        await press(pilot, "right", "enter")
+        await press(pilot, "1", "right", "enter")
         await at(pilot, "watch")
         frames = app.screen.query_one("#memory", FrameMap)
         Counted.looked = 0

@@ -24,7 +24,7 @@ class AreaRow:
 
 @dataclass(frozen=True, slots=True)
 class VmallocView:
-    """The areas by ascending address; `new` are those since the recording began."""
+    """The areas by ascending address; `new` are those behind the driver's calls."""
 
     areas: tuple[AreaRow, ...]
     new: tuple[AreaRow, ...]
@@ -33,9 +33,10 @@ class VmallocView:
 class VmallocFold(Fold[VmallocView]):
     """Follows areas from creation to purge."""
 
-    topics = frozenset(("vmalloc",))
+    topics = frozenset(("vmalloc", "call"))
 
     def __init__(self) -> None:
+        self._calls = 0
         self._areas: dict[int, AreaRow] = {}
         self._new: set[int] = set()
         self._changed: set[int] = set()
@@ -58,6 +59,7 @@ class VmallocFold(Fold[VmallocView]):
         twin = VmallocFold()
         twin._areas, twin._new = dict(self._areas), set(self._new)
         twin._changed = set(self._changed)
+        twin._calls = self._calls
         return twin
 
     def weight(self) -> int:
@@ -74,8 +76,13 @@ class VmallocFold(Fold[VmallocView]):
                 "live",
                 changed=True,
             )
-            self._new.add(event.start)
+            if self._calls:
+                self._new.add(event.start)
             self._changed.add(event.start)
+        elif isinstance(event, ev.CallMade):
+            self._calls += 1
+        elif isinstance(event, ev.CallReturned):
+            self._calls = max(0, self._calls - 1)
         elif isinstance(event, ev.VmAreaFreed):
             area = self._areas.get(event.start)
             if area is not None:

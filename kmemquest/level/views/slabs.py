@@ -12,7 +12,7 @@ from kmemquest.level.views.fold import Fold
 CELL_FREE: Final = 0
 CELL_USED: Final = 1
 CELL_NEW: Final = 2
-"""Handed out since the recording began."""
+"""Handed out behind a call of the driver, since the recording began."""
 CELL_JUST_TAKEN: Final = 3
 CELL_JUST_FREED: Final = 4
 
@@ -106,10 +106,11 @@ class _Cache:
 class SlabFold(Fold[SlabView]):
     """Follows slabs and objects."""
 
-    topics = frozenset(("slab",))
+    topics = frozenset(("slab", "call"))
 
     def __init__(self) -> None:
         self._caches: dict[str, _Cache] = {}
+        self._calls = 0
 
     def start(self, picture: Picture) -> None:
         self._caches = {}
@@ -130,6 +131,7 @@ class SlabFold(Fold[SlabView]):
     def clone(self) -> SlabFold:
         twin = SlabFold()
         twin._caches = {name: cache.clone() for name, cache in self._caches.items()}
+        twin._calls = self._calls
         return twin
 
     def weight(self) -> int:
@@ -140,10 +142,16 @@ class SlabFold(Fold[SlabView]):
     def apply(self, event: ev.Event) -> None:
         if isinstance(event, ev.ObjectAllocated):
             if event.cache:
-                self._set(event.cache, event.pfn, event.index, CELL_NEW, CELL_JUST_TAKEN)
+                # What the module loader and the kernel itself take is not the driver's.
+                cells = (CELL_NEW, CELL_JUST_TAKEN) if self._calls else (CELL_USED, CELL_USED)
+                self._set(event.cache, event.pfn, event.index, *cells)
         elif isinstance(event, ev.ObjectFreed):
             if event.cache:
                 self._set(event.cache, event.pfn, event.index, CELL_FREE, CELL_JUST_FREED)
+        elif isinstance(event, ev.CallMade):
+            self._calls += 1
+        elif isinstance(event, ev.CallReturned):
+            self._calls = max(0, self._calls - 1)
         elif isinstance(event, ev.SlabCreated):
             cache = self._touch(event.cache, event.size, event.order, event.objects)
             cache.slabs[event.pfn] = _Slab(event.order, bytearray(event.objects))

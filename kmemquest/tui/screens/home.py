@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Center
@@ -47,6 +48,7 @@ class HomeScreen(GameScreen):
         _go("t", "tour", N_("tour"), N_("Five guided minutes that end in a first win.")),
         _go("p", "progress", N_("progress"), N_("What you have done so far.")),
         _go("s", "settings", N_("settings"), N_("Language, colours, motion, glyphs.")),
+        _go("a", "about", N_("about"), N_("How true the simulator is, and what it leaves out.")),
         _LEAVE,
     )
     BINDINGS = bindings(OPERATIONS[1:])
@@ -55,7 +57,10 @@ class HomeScreen(GameScreen):
         """Title, motto, menu, state."""
         yield TitleArt(id="art")
         with Center(id="below-title"):
-            yield Prose((("quiet", _("Linux kernel memory, learnt by playing")),), id="motto")
+            motto = _("Linux kernel memory, learnt by playing")
+            words = Prose((("quiet", motto),), id="motto")
+            words.styles.width = cell_len(motto) + 2
+            yield words
         with Center(id="middle"):
             yield ChoiceList(self._choices(), id="menu")
         yield Prose((), id="state")
@@ -90,6 +95,7 @@ class HomeScreen(GameScreen):
         choices += [
             Choice("progress", _("Progress"), "p"),
             Choice("settings", _("Settings"), "s"),
+            Choice("about", _("About"), "a", _("how true the simulator is")),
         ]
         return choices
 

@@ -116,7 +116,7 @@ class LevelScreen(GameScreen):
         yield Head("", brief.machine, id="head")
         with Horizontal(id="desk"):
             with Vertical(id="reading"):
-                yield Prose((("plain", brief.story),), id="story")
+                yield Prose((("plain", brief.story),), more=_("b reads on"), id="story")
                 yield Rule(self.desk.source({}).name, id="source-rule")
                 yield SourceView(id="source")
             with Vertical(id="choosing"):
@@ -134,7 +134,7 @@ class LevelScreen(GameScreen):
 
             yield Input(placeholder=slot.prompt or _("type C here"), id="typed")
         else:
-            yield ChoiceList(self._cards(), click_chooses=False, id="cards")
+            yield ChoiceList(self._cards(), click_chooses=False, undecided=True, id="cards")
 
     def _cards(self) -> list[Choice]:
         slot = self.desk.brief.slots[self._slot]
@@ -152,8 +152,6 @@ class LevelScreen(GameScreen):
             last = progress.last_answers.get(slot.id)
             if last in options:
                 self._answers[slot.id] = str(last)
-            elif options and slot.kind not in ("fill", "edit"):
-                self._answers[slot.id] = options[0]
         self._place()
         self._show_slot()
         self._show_head()
@@ -299,7 +297,7 @@ class LevelScreen(GameScreen):
 
     def action_run(self) -> None:
         """Run, after one reminder that nothing was predicted."""
-        if self._busy:
+        if self._busy or self._unanswered():
             return
         line = self.query("#prediction")
         prediction = line.first(PredictionLine).choice if line else None
@@ -310,8 +308,22 @@ class LevelScreen(GameScreen):
             )
             return
         self._busy = True
-        self.query_one("#cards-rule", Rule).show(_("your call"), _("running"))
+        self.query_one("#cards-rule", Rule).show(_("your call"), _("compiling and running …"))
         self._run_attempt(dict(self._answers), prediction)
+
+    def _unanswered(self) -> bool:
+        """Whether a place is still open; goes there and says so."""
+        for number, slot in enumerate(self.desk.brief.slots):
+            if slot.options and not self._answers.get(slot.id):
+                if number != self._slot:
+                    self._slot = number
+                    self._place()
+                    self._show_slot()
+                self.query_one("#cards-rule", Rule).show(
+                    slot.prompt or _("your call"), _("choose a card first: ↑ ↓ or its digit")
+                )
+                return True
+        return False
 
     @work(thread=True, exclusive=True, group="run", exit_on_error=False)
     def _run_attempt(self, answers: dict[str, str], prediction: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual import on, work
 from textual.app import ComposeResult
+from textual.events import Resize
 from textual.message import Message
 from textual.worker import get_current_worker
 
@@ -14,8 +15,12 @@ from kmemquest.tui.operations import BACK, Operation
 from kmemquest.tui.screens.base import GameScreen, bindings
 from kmemquest.tui.widgets.caption import Head, Rule
 from kmemquest.tui.widgets.choice_list import ChoiceList
+from kmemquest.tui.widgets.goal_pane import GoalPane, Mark
 from kmemquest.tui.widgets.outcome_table import OutcomeTable
 from kmemquest.tui.widgets.prose import Paragraph, Prose
+
+TALL = 36
+"""Rows from which nothing has to give way to the table."""
 
 
 class VerdictScreen(GameScreen):
@@ -80,8 +85,8 @@ class VerdictScreen(GameScreen):
         """Verdict, goals, table."""
         yield Head(id="head")
         yield Prose((), id="words")
-        yield Rule(_("goals"))
-        yield Prose((), id="goals")
+        yield Rule(_("goals"), id="goals-rule")
+        yield GoalPane((), id="goals")
         yield Rule(_("every option, really run"), id="table-rule")
         yield OutcomeTable(id="table")
 
@@ -91,15 +96,20 @@ class VerdictScreen(GameScreen):
         verdict = self.play.verdict
         title = f"{brief.number} {brief.title}".strip()
         self.query_one("#head", Head).show(title, stars(self.glyphs, verdict.stars))
+        self.set_class(not verdict.passed, "-failed")
         self.query_one("#words", Prose).show(*self._words())
-        self.query_one("#goals", Prose).show(*self._goals())
+        self.query_one("#goals", GoalPane).mark(self._goals())
         if verdict.passed:
             self.action_others()
             self.game.happened("won")
         else:
             self.query_one("#table", OutcomeTable).say(
-                _("Press o to see what every option does, or r to think again first.")
+                " " + _("Press o to see what every option does, or r to think again first.")
             )
+
+    def on_resize(self, event: Resize) -> None:
+        """A tall terminal has room for the rule beside the table."""
+        self.set_class(event.size.height >= TALL, "-tall")
 
     def _words(self) -> list[Paragraph]:
         verdict = self.play.verdict
@@ -108,10 +118,6 @@ class VerdictScreen(GameScreen):
         words: list[Paragraph] = [("plain", ""), (tone, f"{mark} {verdict.headline}")]
         if verdict.first_bad:
             words.append(("plain", "  " + _("First bad") + f"\t{verdict.first_bad}"))
-        if verdict.rule:
-            words.append(("plain", "  " + _("Rule") + f"\t{verdict.rule}"))
-        if verdict.remark:
-            words.append(("quiet", "  " + _("Because") + f"\t{verdict.remark}"))
         if verdict.prediction:
             foretold = verdict.foretold
             said = self.glyphs.met if foretold else self.glyphs.unmet
@@ -121,19 +127,24 @@ class VerdictScreen(GameScreen):
                     f"{said} " + _("Predicted") + f"\t{verdict.prediction}",
                 )
             )
+        if verdict.rule:
+            words.append(("plain", "  " + _("Rule") + f"\t{verdict.rule}"))
+        if verdict.remark:
+            words.append(("plain", "  " + _("Because") + f"\t{verdict.remark}"))
         words.append(("plain", ""))
         return words
 
-    def _goals(self) -> list[Paragraph]:
-        goals: list[Paragraph] = []
+    def _goals(self) -> list[Mark]:
+        goals: list[Mark] = []
         for goal in self.play.verdict.goals:
             if goal.rank > 1 and not self.play.verdict.passed:
                 continue
             mark = self.glyphs.met if goal.met else self.glyphs.unmet
             rank = f"{self.glyphs.star * goal.rank} " if goal.rank > 1 else ""
-            why = f" {self.glyphs.dash} {goal.why}" if goal.why and not goal.met else ""
+            # The headline has already told why a required goal was missed.
+            why = f" {self.glyphs.dash} {goal.why}" if goal.why and goal.rank > 1 else ""
             tone = "good" if goal.met else "bad" if goal.rank == 1 else "quiet"
-            goals.append((tone, f"{mark} {rank}{goal.text}{why}"))
+            goals.append((mark, f"{rank}{goal.text}{'' if goal.met else why}", tone))
         return goals
 
     # --- the other options ----------------------------------------------------------------------
@@ -145,7 +156,8 @@ class VerdictScreen(GameScreen):
         if self._asked:
             return
         self._asked = True
-        table.say(_("running every option"))
+        self.add_class("-comparing")
+        table.say(" " + _("running every option"))
         self._compare()
 
     @work(thread=True, exclusive=True, group="compare", exit_on_error=False)

@@ -9,13 +9,14 @@ from textual.events import Resize
 from textual.timer import Timer
 from textual.widget import Widget
 
-from kmemquest.i18n import N_, _
+from kmemquest.i18n import N_, _, ngettext
 from kmemquest.tui.model import Desk, Play
 from kmemquest.tui.operations import BACK, Operation
 from kmemquest.tui.screens.base import GameScreen, bindings
 from kmemquest.tui.widgets.caption import Head, Rule, TabLine
 from kmemquest.tui.widgets.frame_map import FrameMap
 from kmemquest.tui.widgets.log_view import LogView
+from kmemquest.tui.widgets.map_key import MapKey
 from kmemquest.tui.widgets.panes import FreeListPane, SlabPane, TablePane, ZonePane
 from kmemquest.tui.widgets.prose import Prose
 from kmemquest.tui.widgets.source_view import SourceView
@@ -151,7 +152,9 @@ class WatchScreen(GameScreen):
                 yield Prose((), id="where")
             with Vertical(id="right"):
                 yield TabLine(id="tabs")
+                yield Rule(id="zone-rule")
                 yield FrameMap(id="memory", classes="pane")
+                yield MapKey(id="map-key")
                 yield Rule(_("lists"), id="lists-rule", classes="wide-only")
                 yield FreeListPane(id="lists", classes="pane")
                 yield Rule(_("slabs"), id="slabs-rule", classes="wide-only")
@@ -209,13 +212,16 @@ class WatchScreen(GameScreen):
             self.query_one(f"#{name}", Widget).display = name in shown
         for widget in self.query(".wide-only"):
             widget.display = wide
+        for name in ("#zone-rule", "#map-key"):
+            self.query_one(name).display = "memory" in shown
         titles = [(name, _(title)) for name, title in PANES]
         tabs = self.query_one("#tabs", TabLine)
         more = self.query_one("#more-tabs", TabLine)
         if wide:
-            tabs.show([("memory", _("pages"))], "memory")
+            tabs.display = False
             more.show([tab for tab in titles if tab[0] not in ALWAYS_WIDE], shown[-1])
         else:
+            tabs.display = True
             tabs.show(titles, self._pane)
         self._fill()
 
@@ -270,7 +276,10 @@ class WatchScreen(GameScreen):
             self.query_one("#source", SourceView).mark(line, bad)
             lines = self.play.source.lines
             statement = lines[line].strip() if 0 <= line < len(lines) else ""
-            self.query_one("#head", Head).show(self._title, statement)
+            wide = self.has_class("-wide")
+            self.query_one("#head", Head).show(
+                self._title, self.desk.brief.machine if wide else statement
+            )
             variables = "  ".join(f"{name} = {value}" for name, value in words.variables)
             self.query_one("#where", Prose).show(
                 ("accent", words.context), ("plain", variables or self.glyphs.dash)
@@ -287,6 +296,14 @@ class WatchScreen(GameScreen):
         tone = "bad" if bad else "glow" if happened else "quiet"
         mark = self.glyphs.unmet if bad else self.glyphs.bullet
         self.query_one("#told", Prose).show((tone, f"{mark} {text}"))
+
+    @on(FrameMap.Viewed)
+    def _viewed(self, event: FrameMap.Viewed) -> None:
+        title = f"{_('pages')} · {event.zone}" if self.has_class("-wide") else event.zone
+        zoom = event.widget.frames_per_cell
+        note = ngettext("{n} frame per cell", "{n} frames per cell", zoom).format(n=zoom)
+        self.query_one("#zone-rule", Rule).show(title, note)
+        self.query_one("#map-key", MapKey).show(event.states)
 
     @on(FrameMap.Pointed)
     def _pointed(self, event: FrameMap.Pointed) -> None:

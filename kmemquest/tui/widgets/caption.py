@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual.message import Message
 
 from kmemquest.tui.widgets.line_view import LineView
-from kmemquest.tui.widgets.row import Row
+from kmemquest.tui.widgets.row import Row, fit
 
 if TYPE_CHECKING:
     from textual.events import Click
@@ -45,11 +45,10 @@ class Head(LineView):
     def draw_row(self, index: int, row: Row) -> None:
         """Left part, right part."""
         del index  # there is only one row
-        room = row.width - cell_len(self._right) - 3
-        left = self._left
-        while cell_len(left) > max(4, room):
-            left = left[:-1]
-        row.add(f" {left}", self.inks["title"]).right(f"{self._right} ", self.inks["quiet"])
+        left = fit(self._left, min(cell_len(self._left), row.width - 2), self.glyphs.ellipsis)
+        room = max(0, row.width - cell_len(left) - 5)
+        right = fit(self._right, min(cell_len(self._right), room), self.glyphs.ellipsis)
+        row.add(f" {left}", self.inks["title"]).right(f"{right} ", self.inks["quiet"])
 
 
 class Rule(LineView):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.cells import cell_len
+from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
@@ -81,14 +82,20 @@ class ChoiceList(LineView, can_focus=True):
         """The player wants this entry."""
 
     def __init__(
-        self, choices: Sequence[Choice] = (), *, click_chooses: bool = True, **arguments: Any
+        self,
+        choices: Sequence[Choice] = (),
+        *,
+        click_chooses: bool = True,
+        undecided: bool = False,
+        **arguments: Any,
     ) -> None:
         super().__init__(**arguments)
         self._choices: tuple[Choice, ...] = tuple(choices)
         self._lines: list[_Line] = []
         self._click_chooses = click_chooses
+        self._undecided = undecided
         self._laid_out = -1
-        self.index = self._first()
+        self.index = -1 if undecided else self._first()
         """The entry under the cursor; -1 when there is nothing to choose."""
 
     @property
@@ -107,7 +114,8 @@ class ChoiceList(LineView, can_focus=True):
         same_count = len(choices) == len(self._choices)
         self._choices = tuple(choices)
         ids = [choice.id for choice in self._choices]
-        self.index = ids.index(keep) if keep and keep in ids else self._first()
+        nowhere = -1 if self._undecided else self._first()
+        self.index = ids.index(keep) if keep and keep in ids else nowhere
         rows = len(self._lines)
         self._lay_out()
         self.touch_all()
@@ -236,17 +244,22 @@ class ChoiceList(LineView, can_focus=True):
         able = [number for number, choice in enumerate(self._choices) if choice.id]
         if not able:
             return
-        place = able.index(self.index) if self.index in able else 0
-        self._go(able[min(max(place + by, 0), len(able) - 1)])
+        if self.index in able:
+            place = able.index(self.index) + by
+        else:
+            # Nothing is chosen yet: the first key goes to an end of the list.
+            place = 0 if by > 0 else len(able) - 1
+        self._go(able[min(max(place, 0), len(able) - 1)])
 
     def action_edge(self, direction: int) -> None:
         """Move to the first or last entry."""
         self.action_move(direction * len(self._choices))
 
     def action_choose(self) -> None:
-        """Choose the entry under the cursor."""
-        if self.current is not None:
-            self.post_message(self.Chosen(self, self.current))
+        """Choose the entry under the cursor; without one the key is the screen's."""
+        if self.current is None:
+            raise SkipAction
+        self.post_message(self.Chosen(self, self.current))
 
     def press(self, key: str) -> bool:
         """Go to the entry with this key; True if there is one."""

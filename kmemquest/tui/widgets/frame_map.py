@@ -72,9 +72,28 @@ class FrameMap(LineView, can_focus=True):
             """The map."""
             return self.widget
 
+    class Viewed(Message):
+        """Another stretch is in view: its first zone, and the states that can be seen."""
+
+        def __init__(self, widget: FrameMap, zone: str, states: bytes) -> None:
+            super().__init__()
+            self.widget = widget
+            self.zone = zone
+            self.states = states
+
+        @property
+        def control(self) -> FrameMap:
+            """The map."""
+            return self.widget
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the last view matters."""
+            return isinstance(message, FrameMap.Viewed)
+
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._frames: Frames | None = None
+        self._viewed: tuple[str, bytes] = ("", b"")
         self._bands: list[_Band] = []
         self._tops: list[int] = []
         self._rows = 0
@@ -92,6 +111,9 @@ class FrameMap(LineView, can_focus=True):
         """Show another moment; rows that neither changed before nor change now stay as drawn."""
         before = self._frames
         self._frames = frames
+        if frames.changed:
+            self._strips.pop(self.row_of(self.cursor), None)
+            self.cursor = frames.changed[0][0]
         if before is None or before.spans != frames.spans:
             self._lay_out()
             self.touch_all()
@@ -100,11 +122,10 @@ class FrameMap(LineView, can_focus=True):
             for start, end in (*before.changed, *frames.changed):
                 rows.update(range(self.row_of(start), self.row_of(max(start, end - 1)) + 1))
             self.touch(*rows)
-        if frames.changed:
-            self.cursor = frames.changed[0][0]
         if frames.changed or before is None:
             self.show_row(self.row_of(self.cursor), context=2)
         self._tell()
+        self._tell_view()
 
     def forget(self) -> None:
         """Draw all rows anew with the next `show`: the moment is far from the last."""
@@ -194,7 +215,7 @@ class FrameMap(LineView, can_focus=True):
         state, marked, here = look
         style = self.inks[portray_frame(state, self.glyphs).tone]
         if marked:
-            style += self.inks.changed
+            style += self.inks["glow"] + self.inks.changed
         if here:
             style += self.inks["accent"] + self.inks.changed
         row.add(run, style)
@@ -208,6 +229,31 @@ class FrameMap(LineView, can_focus=True):
             words = _("{count} per cell").format(count=self.frames_per_cell)
             row.add(words, self.inks["quiet"])
 
+    # --- what is in view ----------------------------------------------------------------------
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Another stretch came into view."""
+        super().watch_scroll_y(old_value, new_value)
+        self._tell_view()
+
+    def _tell_view(self) -> None:
+        """Post which zone and states can be seen, if they are others than before."""
+        frames = self._frames
+        if frames is None or not self._bands or not self.is_mounted:
+            return
+        top = min(self.scroll_offset.y, max(0, self._rows - 1))
+        bottom = min(self._rows, top + max(1, self.size.height))
+        band, start = self._stretch(top)
+        _last_band, end = self._stretch(bottom - 1)
+        start = max(start, band.start)
+        end = max(end, start) + self._columns * self.frames_per_cell
+        seen = frames.states(start, min(end, frames.end))
+        # Sixteen look-ups in C are quicker than a set of a million frames.
+        states = bytes(state for state in FrameState if bytes((state,)) in seen)
+        if (band.name, states) != self._viewed:
+            self._viewed = (band.name, states)
+            self.post_message(self.Viewed(self, band.name, states))
+
     # --- moving -------------------------------------------------------------------------------
 
     def on_resize(self, event: Resize) -> None:
@@ -217,15 +263,16 @@ class FrameMap(LineView, can_focus=True):
         super().on_resize(event)
         if self._frames is not None:
             self.show_row(self.row_of(self.cursor), context=2)
+            self._tell_view()
 
     def on_focus(self) -> None:
-        """Show the cursor."""
-        self.touch(self.row_of(self.cursor))
+        """Show the cursor; Textual repaints a widget that gets or loses the focus."""
+        self._strips.pop(self.row_of(self.cursor), None)
         self._tell()
 
     def on_blur(self) -> None:
         """Hide the cursor."""
-        self.touch(self.row_of(self.cursor))
+        self._strips.pop(self.row_of(self.cursor), None)
 
     def point(self, pfn: int) -> None:
         """Put the cursor on a frame and tell which."""
@@ -278,6 +325,7 @@ class FrameMap(LineView, can_focus=True):
         self._lay_out()
         self.touch_all()
         self.show_row(self.row_of(self.cursor), context=2)
+        self._tell_view()
 
     def on_click(self, event: Click) -> None:
         """Point at the frame that was clicked."""

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from kmemquest.tui.inks import Inks
 
 
+MAX_STRIPS = 1024
+"""Drawn rows kept per widget."""
+
+
 class LineView(ScrollView, can_focus=False):
     """Rows drawn one by one when they are visible.
 
@@ -73,19 +77,32 @@ class LineView(ScrollView, can_focus=False):
     # --- what changed -----------------------------------------------------------------------
 
     def touch(self, *rows: int) -> None:
-        """Draw these rows anew, and only these."""
+        """Draw these rows anew; of a visible one only the cells that differ are written."""
         top = self.scroll_offset.y
-        height = self.size.height
+        size = self.size
         for row in rows:
-            self._strips.pop(row, None)
-            if top <= row < top + height:
-                self.refresh(Region(0, row - top, self.size.width, 1))
+            before = self._strips.pop(row, None)
+            if not top <= row < top + size.height:
+                continue
+            if before is None or size.width != self._strips_width:
+                self.refresh(Region(0, row - top, size.width, 1))
+                continue
+            after = self._strips[row] = self._draw(row)
+            start, end = _difference(before, after)
+            if start < end:
+                self.refresh(Region(start, row - top, end - start, 1))
 
     def touch_all(self) -> None:
         """Draw everything anew, and count the rows again."""
-        self._strips.clear()
+        top = self.scroll_offset.y
+        shown = range(top, top + self.size.height)
+        self._strips = {row: strip for row, strip in self._strips.items() if row in shown}
         self._measure()
-        self.refresh()
+        if self.scroll_offset.y == top and self._strips:
+            self.touch(*shown)
+        else:
+            self._strips.clear()
+            self.refresh()
 
     def show_row(self, row: int, context: int = 0) -> None:
         """Scroll at once, and as little as needed, until a row is visible."""
@@ -120,17 +137,19 @@ class LineView(ScrollView, can_focus=False):
         index = y + self.scroll_offset.y
         strip = self._strips.get(index)
         if strip is None:
-            base = self.base_style
-            if 0 <= index < self.row_count():
-                row = Row(width, base)
-                self.draw_row(index, row)
-                strip = row.strip()
-            else:
-                strip = Strip.blank(width, base)
-            if len(self._strips) > 4096:
+            if len(self._strips) > MAX_STRIPS:
                 self._strips.clear()
-            self._strips[index] = strip
+            strip = self._strips[index] = self._draw(index)
         return strip
+
+    def _draw(self, index: int) -> Strip:
+        """A row as it is now; blank beyond the last."""
+        width, base = self.size.width, self.base_style
+        if not 0 <= index < self.row_count():
+            return Strip.blank(width, base)
+        row = Row(width, base)
+        self.draw_row(index, row)
+        return row.strip()
 
     @property
     def base_style(self) -> Style:
@@ -141,3 +160,21 @@ class LineView(ScrollView, can_focus=False):
         size = Size(max(1, self.size.width), self.row_count())
         if size != self.virtual_size:
             self.virtual_size = size
+
+
+def _difference(before: Strip, after: Strip) -> tuple[int, int]:
+    """The cells [start, end) outside of which two strips are the same."""
+    old, new = list(before), list(after)
+    shared = min(len(old), len(new))
+    head = 0
+    while head < shared and old[head] == new[head]:
+        head += 1
+    tail = 0
+    while tail < shared - head and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    if head == len(old) == len(new):
+        return 0, 0
+    start = sum(segment.cell_length for segment in new[:head])
+    end = after.cell_length - sum(segment.cell_length for segment in new[len(new) - tail :])
+    # One cell more on either side: a wide character may begin just before.
+    return max(0, start - 1), min(after.cell_length, end + 1)

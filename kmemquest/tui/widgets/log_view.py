@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len
+
 from kmemquest.i18n import _
 from kmemquest.tui.model import LogRow
 from kmemquest.tui.widgets.line_view import LineView
-from kmemquest.tui.widgets.row import Row
+from kmemquest.tui.widgets.row import Row, fit
 
 
 class LogView(LineView, can_focus=True):
@@ -57,9 +59,12 @@ class LogView(LineView, can_focus=True):
         line = self._log[index]
         new = index >= self._length - self._fresh
         row.add(self.glyphs.pointer if new else " ", self.inks["accent"])
-        stamp, bracket, rest = line.text.partition("]")
+        text = line.text
+        if cell_len(text) > row.width - 1:
+            text = fit(text, row.width - 1, self.glyphs.ellipsis)
+        stamp, bracket, rest = text.partition("]")
         tone = "bad" if line.grave else "plain"
         if bracket and stamp.startswith("["):
             row.add(stamp + bracket, self.inks["quiet"]).add(rest, self.inks[tone])
         else:
-            row.add(line.text, self.inks[tone])
+            row.add(text, self.inks[tone])

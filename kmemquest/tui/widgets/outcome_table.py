@@ -20,6 +20,13 @@ class OutcomeTable(ChoiceList):
     OutcomeTable { height: 1fr; }
     """
     HELP = "outcomes"
+    _moved = False
+    """Whether the player took the cursor; before, it stays on the player's own row."""
+
+    def action_move(self, by: int) -> None:
+        """Move, and stay there while more rows come in."""
+        self._moved = True
+        super().action_move(by)
 
     def say(self, text: str) -> None:
         """Words instead of rows."""
@@ -31,13 +38,14 @@ class OutcomeTable(ChoiceList):
         code = min(width - 44, max([cell_len(_one_line(o.code)) for o in outcomes] + [12]) + 1)
         result = 22
         heading = (
-            "     "
+            "    "
             + fit(_("option"), code)
             + fit(_("result"), result)
             + fit(_("waste"), 7)
             + _("worst")
         )
         choices = [Choice("", heading, tone="quiet")]
+        own = None
         for number, outcome in enumerate(outcomes):
             mark = self.glyphs.met if outcome.passed else self.glyphs.unmet
             words = stars(self.glyphs, outcome.stars) if outcome.passed else outcome.result
@@ -51,6 +59,7 @@ class OutcomeTable(ChoiceList):
             mine = dict(outcome.answers) == dict(chosen)
             note = outcome.notes
             if mine:
+                own = str(number)
                 note = _("your answer") + (f" {self.glyphs.dash} {note}" if note else "")
             choices.append(
                 Choice(
@@ -62,7 +71,7 @@ class OutcomeTable(ChoiceList):
                     note=note,
                 )
             )
-        self.show(choices)
+        self.show(choices, None if self._moved else own)
 
 
 def _one_line(code: str) -> str:

@@ -14,6 +14,9 @@ from kmemquest.tui.widgets.line_view import LineView
 from kmemquest.tui.widgets.row import Row
 
 ORDERS = 11
+ROWS_PER_ZONE = 3
+ROOMY = 60
+"""Cells from which a pane says more per row."""
 
 
 class FreeListPane(LineView, can_focus=True):
@@ -33,51 +36,55 @@ class FreeListPane(LineView, can_focus=True):
             self.touch_all()
 
     def row_count(self) -> int:
-        """Per zone: a heading, the orders, the counts, a bar, a blank."""
-        return max(1, len(self._lists) * 5)
+        """What the columns are, then per zone a heading, the counts, a bar each."""
+        return 1 + max(1, len(self._lists)) * ROWS_PER_ZONE
 
     def draw_row(self, index: int, row: Row) -> None:
-        """One line of a zone's block."""
+        """One line: the orders, or a part of a zone's block."""
         if not self._lists:
-            row.add(_("No zones yet: the buddy system takes over later."), self.inks["quiet"])
+            if index == 0:
+                row.add(_("No zones yet: the buddy system takes over later."), self.inks["quiet"])
             return
-        zone = self._lists[index // 5]
-        label = 7
+        label = cell_len(_("order")) + 1 if row.width >= ROOMY else 0
         width = max(3, min(6, (row.width - label) // ORDERS))
+        if index == 0:
+            row.column(_("order") if label else "", label, self.inks["quiet"])
+            for order in range(ORDERS):
+                row.add(str(order).rjust(width), self.inks["quiet"])
+            return
+        number, part = divmod(index - 1, ROWS_PER_ZONE)
+        zone = self._lists[number]
         before = zone.before or zone.counts
-        match index % 5:
+        pairs = list(zip(zone.counts, before, strict=False))
+        match part:
             case 0:
                 row.add(zone.zone, self.inks["strong"])
+                notes = [_("free blocks by order")] if row.width >= ROOMY or not zone.pcp else []
                 if zone.pcp:
-                    words = _("{pages} pages on per-CPU lists").format(pages=zone.pcp)
-                    row.add(f"  {words}", self.inks["quiet"])
+                    words = _("{pages} pages on per-CPU lists")
+                    notes.append(words.format(pages=f"{zone.pcp:,}"))
+                row.add(f"  {' · '.join(notes)}", self.inks["quiet"])
             case 1:
-                row.column(_("order"), label, self.inks["quiet"])
-                for order in range(ORDERS):
-                    row.add(str(order).rjust(width), self.inks["quiet"])
-            case 2:
-                row.column(_("free"), label, self.inks["quiet"])
-                for count, old in zip(zone.counts, before, strict=False):
-                    self._draw_count(row, count, old, width)
-            case 3:
                 row.add(" " * label)
-                largest = max(zone.counts, default=0) or 1
-                for count in zone.counts:
-                    row.add(self._bar(count, largest).rjust(width), self.inks["frame-slab"])
+                for count, old in pairs:
+                    tone = "glow" if count != old else "plain" if count else "quiet"
+                    text = str(count) if len(str(count)) < width else _short(count)
+                    row.add(text.rjust(width), self.inks[tone])
             case _:
-                pass
+                self._draw_moves(row, pairs, label, width)
 
-    def _draw_count(self, row: Row, count: int, old: int, width: int) -> None:
-        mark = ""
-        tone = "plain" if count else "quiet"
-        if count < old:
-            mark, tone = self.glyphs.down, "glow"
-        elif count > old:
-            mark, tone = self.glyphs.up, "glow"
-        text = f"{mark}{count}" if cell_len(f"{mark}{count}") <= width - 1 else _short(count)
-        if mark and not text.startswith(mark):
-            text = mark + text[-(width - 2) :] if len(text) >= width - 1 else mark + text
-        row.add(text.rjust(width), self.inks[tone])
+    def _draw_moves(
+        self, row: Row, pairs: Sequence[tuple[int, int]], label: int, width: int
+    ) -> None:
+        """Under a count that changed, by how much; under the others, a bar."""
+        row.add(" " * label)
+        largest = max((count for count, _old in pairs), default=0) or 1
+        for count, old in pairs:
+            if count == old:
+                row.add(self._bar(count, largest).rjust(width), self.inks["frame-slab"])
+                continue
+            mark = self.glyphs.up if count > old else self.glyphs.down
+            row.add(f"{mark}{_short(abs(count - old))}".rjust(width), self.inks["glow"])
 
     def _bar(self, count: int, largest: int) -> str:
         """A bar one cell high whose shade grows with the count."""
@@ -110,16 +117,22 @@ class SlabPane(LineView, can_focus=True):
             self.touch_all()
 
     def row_count(self) -> int:
-        """Two lines per slab."""
-        return max(1, len(self._slabs) * 2)
+        """What the cells mean, then two lines per slab."""
+        return 1 + len(self._slabs) * 2
 
     def draw_row(self, index: int, row: Row) -> None:
         """A slab's heading or its cells."""
         if not self._slabs:
             row.add(_("The driver has not touched a slab yet."), self.inks["quiet"])
             return
-        slab = self._slabs[index // 2]
-        if index % 2 == 0:
+        if index == 0:
+            for state in (2, 1, 0):
+                portrait = portray_cell(state, self.glyphs)
+                row.add(f"{portrait.glyph} ", self.inks[portrait.tone])
+                row.add(f"{portrait.words}  ", self.inks["quiet"])
+            return
+        slab = self._slabs[(index - 1) // 2]
+        if index % 2:
             row.add(slab.cache, self.inks["strong"])
             words = _("slab 0x{pfn:05x} order {order}").format(pfn=slab.pfn, order=slab.order)
             row.add(f"  {words}", self.inks["quiet"])
@@ -161,17 +174,21 @@ class ZonePane(LineView, can_focus=True):
             self.touch_all()
 
     def row_count(self) -> int:
-        """Five lines per zone."""
-        return max(1, len(self._zones) * 5)
+        """Three lines per zone, five where the width does not do."""
+        return max(1, len(self._zones) * self._rows_per_zone())
+
+    def _rows_per_zone(self) -> int:
+        return 3 if self.size.width >= ROOMY else 5
 
     def draw_row(self, index: int, row: Row) -> None:
         """A line of a zone's block."""
         if not self._zones:
             row.add(_("No zones yet: memblock still owns the memory."), self.inks["quiet"])
             return
-        zone = self._zones[index // 5]
+        number, part = divmod(index, self._rows_per_zone())
+        zone = self._zones[number]
         portrait = portray_zone(zone, self.glyphs)
-        match index % 5:
+        match part:
             case 0:
                 row.add(zone.name, self.inks["strong"]).add("  ")
                 row.add(f"{portrait.glyph} {portrait.words}", self.inks[portrait.tone])
@@ -182,9 +199,10 @@ class ZonePane(LineView, can_focus=True):
                     free=f"{zone.free:,}", managed=f"{zone.managed:,}"
                 )
                 row.add(words, self.inks["plain"])
+                if row.width >= ROOMY:
+                    row.add(f"  {_marks(zone)}", self.inks["quiet"])
             case 3:
-                marks = f"min {zone.minimum:,}  low {zone.low:,}  high {zone.high:,}"
-                row.add(marks, self.inks["quiet"])
+                row.add(_marks(zone), self.inks["quiet"])
             case _:
                 pass
 
@@ -202,6 +220,11 @@ class ZonePane(LineView, can_focus=True):
                 row.add(self.glyphs.fill, self.inks[tone])
             else:
                 row.add(self.glyphs.empty, self.inks["line"])
+
+
+def _marks(zone: ZoneRow) -> str:
+    """The watermarks by the kernel's names."""
+    return f"min {zone.minimum:,}  low {zone.low:,}  high {zone.high:,}"
 
 
 class TablePane(LineView, can_focus=True):
@@ -249,5 +272,6 @@ class TablePane(LineView, can_focus=True):
         style = self.inks[cells.tone]
         if cells.changed:
             style += self.inks.changed
+        gap = 2 if sum(self._widths) <= row.width + 1 else 1
         for text, width in zip(cells.cells, self._widths, strict=False):
-            row.column(text, width, style)
+            row.column(text, width - 2 + gap, style)

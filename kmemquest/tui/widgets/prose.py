@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 
 from kmemquest.tui.widgets.line_view import LineView
@@ -24,6 +25,7 @@ class Prose(LineView):
 
     DEFAULT_CSS = """
     Prose { height: auto; }
+    Prose.-brief { overflow-y: hidden; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "scroll_rows(-1)", show=False),
@@ -33,13 +35,20 @@ class Prose(LineView):
     ]
 
     def __init__(
-        self, paragraphs: Sequence[Paragraph] = (), *, indent: int = 1, **arguments: Any
+        self,
+        paragraphs: Sequence[Paragraph] = (),
+        *,
+        indent: int = 1,
+        more: str = "",
+        **arguments: Any,
     ) -> None:
         super().__init__(**arguments)
         self._paragraphs = tuple(paragraphs)
         self._indent = indent
+        self._more = more
         self._lines: list[Paragraph] = []
         self._laid_out = -1
+        self.set_class(bool(more), "-brief")
 
     def show(self, *paragraphs: Paragraph) -> None:
         """Show other text."""
@@ -81,12 +90,21 @@ class Prose(LineView):
         if self.size.width != self._laid_out:
             self._lay_out(self.size.width)
             self._strips.clear()
+        elif self._more:
+            # Which row carries the mark depends on the height.
+            self._strips.clear()
         super().on_resize(event)
 
     def draw_row(self, index: int, row: Row) -> None:
         """One wrapped row."""
         tone, text = self._lines[index]
-        row.add(" " * self._indent).add(text, self.inks[tone])
+        row.add(" " * self._indent)
+        if self._more and index == self.size.height - 1 < len(self._lines) - 1:
+            note = f" {self.glyphs.ellipsis} {self._more} "
+            row.add(fit(text, max(8, row.width - self._indent - cell_len(note))), self.inks[tone])
+            row.add(note, self.inks["key"])
+            return
+        row.add(text, self.inks[tone])
 
     def action_scroll_rows(self, by: int) -> None:
         """Scroll at once."""

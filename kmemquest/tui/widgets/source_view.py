@@ -102,6 +102,7 @@ class SourceView(LineView, can_focus=True):
                 expanded = _expand(character_run, shown, tab)
                 style = self.inks[piece_tone]
                 if slot:
+                    expanded = expanded.replace("▒", self.glyphs.slot)
                     style = self.inks["slot"]
                     if slot == self.active_slot:
                         style += self.inks.changed
