@@ -66,6 +66,7 @@ class GameApp(App[None]):
         self.tour = Tour() if tour else None
         self._first_level = level
         self._told: str | None = None
+        self._inks: tuple[str, Inks] | None = None
         for theme in themes.build_themes():
             self.register_theme(theme)
         self.theme = services.preferences.theme
@@ -89,7 +90,9 @@ class GameApp(App[None]):
     @property
     def inks(self) -> Inks:
         """The styles of the theme in force."""
-        return inks_of(self.theme_variables)
+        if self._inks is None or self._inks[0] != self.theme:
+            self._inks = (self.theme, inks_of(self.theme_variables))
+        return self._inks[1]
 
     def on_mount(self) -> None:
         """Start the tour, or open the level, that was asked for."""

@@ -38,8 +38,8 @@ class Shot:
 
 
 LEVEL = (("m", "campaign"), ("enter", "level"))
-FAILED = (*LEVEL, ("right", "level"), ("enter", "watch"))
-SOLVED = (*LEVEL, ("2", "level"), ("right", "level"), ("right", "level"), ("right", "level"))
+FAILED = (*LEVEL, ("3", "level"), ("right", "level"), ("enter", "watch"))
+SOLVED = (*LEVEL, ("1", "level"), ("right", "level"), ("right", "level"), ("right", "level"))
 WATCHED = (*SOLVED, ("enter", "watch"))
 SHOTS: tuple[Shot, ...] = (
     Shot("home", ()),

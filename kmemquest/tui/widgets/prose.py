@@ -58,7 +58,8 @@ class Prose(LineView):
         rows = len(self._lines)
         self._lay_out(self._laid_out)
         self.touch_all()
-        if len(self._lines) != rows:
+        height = self.styles.height
+        if len(self._lines) != rows and (height is None or height.is_auto):
             self.refresh(layout=True)
 
     @property
