@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 
-from kmemquest.i18n import _, set_language
+from kmemquest.i18n import _, language_of_environment, set_language
 from kmemquest.tui import glyphs as glyph_sets
 from kmemquest.tui import themes
 from kmemquest.tui.inks import Inks, inks_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from textual.command import Provider
     from textual.events import Resize
+    from textual.geometry import Size
     from textual.screen import Screen
 
     from kmemquest.tui.glyphs import Glyphs
@@ -27,13 +29,20 @@ if TYPE_CHECKING:
 
 MINIMUM = (80, 24)
 """Columns and rows below which nothing can be read."""
+UNABLE = ("dumb", "unknown")
+"""Terminal types that print from left to right and nothing else."""
 
 
 def run(*, tour: bool = False, language: str | None = None, level: str | None = None) -> int:
     """Play in this terminal until the player leaves; returns the process's exit status.
 
-    `level` is the id or the file of a level to open at once.
+    `level` is the id or the file of a level to open at once. A terminal that cannot place a
+    cursor is told so, with status 2.
     """
+    if os.environ.get("TERM") in UNABLE:
+        set_language(language or language_of_environment(dict(os.environ)))
+        print(_("This terminal cannot place a cursor; `kmemquest --plain` plays line by line."))
+        return 2
     services = Services.real(language)
     app = GameApp(services, tour=tour, level=level)
     try:
@@ -96,16 +105,26 @@ class GameApp(App[None]):
 
     def on_mount(self) -> None:
         """Start the tour, or open the level, that was asked for."""
-        if self.tour is not None:
-            self.call_after_refresh(self.start_tour)
+        if self.tour is not None or self._first_level is not None:
+            self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """Open what was asked for, as soon as the terminal is large enough."""
+        if self._too_small(self.size):
+            self.set_timer(0.5, self._begin)
+        elif self.tour is not None:
+            self.start_tour()
         elif self._first_level is not None:
-            self.call_after_refresh(self.open_level, self._first_level)
+            self.open_level(self._first_level)
+
+    def _too_small(self, size: Size) -> bool:
+        return size.width < MINIMUM[0] or size.height < MINIMUM[1]
 
     def on_resize(self, event: Resize) -> None:
         """Say so when the terminal is too small, and come back when it is not."""
         from kmemquest.tui.screens.too_small import TooSmallScreen
 
-        small = event.size.width < MINIMUM[0] or event.size.height < MINIMUM[1]
+        small = self._too_small(event.size)
         shown = isinstance(self.screen, TooSmallScreen)
         if small and not shown:
             self.push_screen(TooSmallScreen())

@@ -19,6 +19,10 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
 """Every setting and its values, the first being the default."""
 
 
+FEW_COLOURS: Final = "okabe-ito"
+"""The theme whose hues stay apart where there are sixteen."""
+
+
 class Memory(Protocol):
     """Where settings are kept; `kmemquest.store.Store` is one."""
 
@@ -46,8 +50,21 @@ class Preferences:
             value = memory.get(name)
             if value in values:
                 setattr(found, name, value)
+        if not memory.get("theme") and _few_colours(os.environ):
+            found.theme = FEW_COLOURS
         if not memory.get("motion") and os.environ.get("TEXTUAL_ANIMATIONS") == "none":
             found.motion = "none"
         if language in CHOICES["language"]:
             found.language = str(language)
         return found
+
+
+def _few_colours(environment: Mapping[str, str]) -> bool:
+    """Whether a terminal says, by the usual variables, that it has sixteen colours."""
+    if environment.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+        return False
+    name = environment.get("TERM", "")
+    return name.startswith(("xterm", "linux", "vt", "ansi", "screen", "rxvt")) and name in (
+        name.partition("-")[0],
+        f"{name.partition('-')[0]}-16color",
+    )

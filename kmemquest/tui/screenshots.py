@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kmemquest.store import Store
+from kmemquest.store import Attempt, QuizAnswer, Store
 from kmemquest.tui.app import GameApp
 from kmemquest.tui.preferences import Preferences
 from kmemquest.tui.services import Services
@@ -27,7 +27,10 @@ WIDE = (160, 50)
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A picture: the keys that lead there from home, each with the screen that they open."""
+    """A picture: the keys that lead there, each with the screen that it opens.
+
+    The way begins at home, or at a `level`; `played` begins with a save that has something in it.
+    """
 
     name: str
     way: tuple[tuple[str, str], ...]
@@ -35,44 +38,70 @@ class Shot:
     language: str = "en"
     theme: str = "calm-dark"
     glyphs: str = "unicode"
+    level: str = ""
+    played: bool = False
 
 
-LEVEL = (("m", "campaign"), ("enter", "level"))
-FAILED = (*LEVEL, ("3", "level"), ("right", "level"), ("enter", "watch"))
-SOLVED = (*LEVEL, ("1", "level"), ("right", "level"), ("right", "level"), ("right", "level"))
-WATCHED = (*SOLVED, ("enter", "watch"))
+RUN = (("right", "level"), ("right", "level"), ("enter", "watch"))
+"""Predict, then run."""
+GOOD = (("2", "level"), ("right", "level"), *RUN)
+BAD = (("1", "level"), ("right", "level"), *RUN)
+LAST = (("4", "level"), ("right", "level"), *RUN)
+STEPS = (("n", "watch"),) * 4
+RX = "rx-ring-refill"
 SHOTS: tuple[Shot, ...] = (
     Shot("home", ()),
-    Shot("campaign", (("m", "campaign"),)),
-    Shot("level", (*LEVEL, ("down", "level"))),
-    Shot("level-wide", (*LEVEL, ("down", "level")), WIDE),
-    Shot("level-zh", (*LEVEL, ("down", "level")), language="zh_CN"),
-    Shot("level-light", (*LEVEL, ("down", "level")), theme="calm-light"),
-    Shot("watch", (*WATCHED, ("n", "watch"), ("n", "watch"), ("n", "watch"))),
-    Shot("watch-wide", (*FAILED, ("e", "watch")), WIDE),
-    Shot("watch-okabe-ito", (*FAILED, ("e", "watch"), ("m", "watch")), theme="okabe-ito"),
-    Shot("watch-ascii", (*WATCHED, ("n", "watch")), glyphs="ascii", theme="high-contrast"),
-    Shot("why", (*FAILED, ("e", "watch"), ("w", "paper"))),
-    Shot("verdict-failed", (*FAILED, ("v", "verdict"))),
-    Shot("verdict", (*WATCHED, ("v", "verdict"))),
-    Shot("debrief", (*WATCHED, ("v", "verdict"), ("d", "debrief"))),
+    Shot("campaign", (("m", "campaign"),), played=True),
+    Shot("level", (), level=RX),
+    Shot("level-wide", (("2", "level"),), WIDE, level=RX),
+    Shot("level-zh", (("2", "level"),), level=RX, language="zh_CN"),
+    Shot("level-light", (("2", "level"),), level=RX, theme="calm-light"),
+    Shot("watch", (*GOOD, *STEPS), level=RX),
+    Shot("watch-wide", (*GOOD, *STEPS), WIDE, level=RX),
+    Shot("watch-bug", (*BAD, ("e", "watch")), level=RX),
+    Shot("watch-slabs", (*GOOD, *STEPS, *(("m", "watch"),) * 2), level=RX),
+    Shot("watch-lists", (*LAST, ("m", "watch")), level="firmware-image"),
+    Shot("watch-vmalloc", (*LAST, *(("m", "watch"),) * 3), level="firmware-image"),
+    Shot("watch-dma", (*BAD, *STEPS[1:], *(("m", "watch"),) * 5), level="sensor-stream"),
+    Shot("watch-okabe-ito", (*GOOD, *STEPS), level=RX, theme="okabe-ito"),
+    Shot("watch-ascii", (*GOOD, *STEPS), level=RX, glyphs="ascii", theme="high-contrast"),
+    Shot("why", (*BAD, ("e", "watch"), ("w", "paper")), level=RX),
+    Shot("verdict-failed", (*BAD, ("v", "verdict")), level=RX),
+    Shot("verdict-compared", (*BAD, ("v", "verdict"), ("o", "verdict")), level=RX),
+    Shot("verdict", (*GOOD, ("v", "verdict")), level=RX),
+    Shot("debrief", (*GOOD, ("v", "verdict"), ("d", "debrief")), level=RX),
     Shot("quiz-topics", (("i", "quiz-menu"),)),
     Shot("quiz", (("i", "quiz-menu"), ("enter", "quiz"), ("enter", "quiz"))),
-    Shot("progress", (("p", "progress"),)),
+    Shot("progress", (("p", "progress"),), played=True),
     Shot("settings", (("s", "settings"),)),
-    Shot("help", (*LEVEL, ("question_mark", "paper"))),
+    Shot("help", (("question_mark", "paper"),), level=RX),
     Shot("tour", (("t", "level"),)),
     Shot("too-small", (), (40, 10)),
 )
 
 
+def _store(played: bool) -> Store:
+    """An empty save, or that of somebody who is half way."""
+    store = Store.in_memory()
+    if played:
+        for level, stars in (
+            ("calibration-block", 3), ("telemetry-reply", 2), (RX, 0), (RX, 3), ("trace-buffer", 1),
+        ):  # fmt: skip
+            store.record_attempt(Attempt(level, {}, stars > 0, stars))
+        for number in range(12):
+            right = number % 4 > 0
+            store.record_quiz(QuizAnswer(f"question-{number}", "classic-thirty", (), right))
+    return store
+
+
 async def take(shot: Shot) -> str:
     """Run the game up to a picture; returns it as SVG."""
     preferences = Preferences(shot.language, shot.theme, "none", shot.glyphs)
-    app = GameApp(Services.shipped(Store.in_memory(), preferences))
+    app = GameApp(Services.shipped(_store(shot.played), preferences), level=shot.level or None)
     async with app.run_test(size=shot.size) as pilot:
         if shot.name != "too-small":
-            await _settled(pilot, app, lambda: _name(app) == "home")
+            first = "level" if shot.level else "home"
+            await _settled(pilot, app, lambda: _name(app) == first)
         for key, screen in shot.way:
             await pilot.press(key)
             await _settled(pilot, app, lambda screen=screen: _name(app) == screen)  # type: ignore[misc]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual import on
 from textual.app import ComposeResult
 
-from kmemquest.i18n import N_, _
+from kmemquest.i18n import N_, _, ngettext
 from kmemquest.tui.glyphs import stars
 from kmemquest.tui.model import LevelEntry
 from kmemquest.tui.operations import BACK, Operation
@@ -138,11 +138,13 @@ class CampaignScreen(GameScreen):
         progress = self.game.services.store.level(entry.id)
         missing = self.missing(entry)
         if progress.passed:
-            state = _("passed, {attempts} attempts").format(attempts=progress.attempts)
+            attempts = ngettext("passed, {n} attempt", "passed, {n} attempts", progress.attempts)
+            state = attempts.format(n=progress.attempts)
         elif missing:
             state = _("builds on: {titles} (a opens it anyway)").format(titles=", ".join(missing))
         elif progress.attempts:
-            state = _("{attempts} attempts so far").format(attempts=progress.attempts)
+            attempts = ngettext("{n} attempt so far", "{n} attempts so far", progress.attempts)
+            state = attempts.format(n=progress.attempts)
         else:
             state = _("not tried yet")
         difficulty = self.glyphs.bullet * entry.difficulty

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.app import ComposeResult
 
-from kmemquest.i18n import _
+from kmemquest.i18n import _, ngettext
 from kmemquest.tui.glyphs import stars
 from kmemquest.tui.operations import BACK
 from kmemquest.tui.screens.base import GameScreen, bindings
@@ -12,6 +12,9 @@ from kmemquest.tui.screens.paper import SCROLL
 from kmemquest.tui.widgets.caption import Head
 from kmemquest.tui.widgets.prose import Paragraph, Prose
 from kmemquest.tui.widgets.row import fit
+
+MEMORY = ":memory:"
+"""What a store without a file calls its place."""
 
 
 class ProgressScreen(GameScreen):
@@ -39,7 +42,8 @@ class ProgressScreen(GameScreen):
             progress = store.level(entry.id)
             title = fit(f"{entry.number}  {entry.title}", 44, self.glyphs.ellipsis)
             if progress.attempts:
-                words = _("{attempts} attempts").format(attempts=progress.attempts)
+                words = ngettext("{n} attempt", "{n} attempts", progress.attempts)
+                words = words.format(n=progress.attempts)
                 tone = "plain" if progress.passed else "quiet"
                 lines.append((tone, f"{title} {stars(self.glyphs, progress.best_stars)}  {words}"))
             else:
@@ -66,7 +70,10 @@ class ProgressScreen(GameScreen):
 
     def _file(self) -> list[Paragraph]:
         store = self.game.services.store
-        lines: list[Paragraph] = [("title", _("Save file")), ("quiet", str(store.path))]
+        place = str(store.path)
+        if place == MEMORY:
+            place = _("none: what happens now is forgotten afterwards")
+        lines: list[Paragraph] = [("title", _("Save file")), ("quiet", place)]
         if store.trouble is not None:
             from kmemquest.tui.wording import word_trouble
 

@@ -79,13 +79,13 @@ class LineView(ScrollView, can_focus=False):
     def touch(self, *rows: int) -> None:
         """Draw these rows anew; of a visible one only the cells that differ are written."""
         top = self.scroll_offset.y
-        size = self.size
+        height, width = self.size.height, self.row_width
         for row in rows:
             before = self._strips.pop(row, None)
-            if not top <= row < top + size.height:
+            if not top <= row < top + height:
                 continue
-            if before is None or size.width != self._strips_width:
-                self.refresh(Region(0, row - top, size.width, 1))
+            if before is None or width != self._strips_width:
+                self.refresh(Region(0, row - top, self.size.width, 1))
                 continue
             after = self._strips[row] = self._draw(row)
             start, end = _difference(before, after)
@@ -130,7 +130,7 @@ class LineView(ScrollView, can_focus=False):
 
     def render_line(self, y: int) -> Strip:
         """One visible line, from the cache if it did not change."""
-        width = self.size.width
+        width = self.row_width
         if width != self._strips_width:
             self._strips.clear()
             self._strips_width = width
@@ -142,9 +142,14 @@ class LineView(ScrollView, can_focus=False):
             strip = self._strips[index] = self._draw(index)
         return strip
 
+    @property
+    def row_width(self) -> int:
+        """Cells of a row: a scroll bar, where there is one, takes its own."""
+        return self.scrollable_content_region.width
+
     def _draw(self, index: int) -> Strip:
         """A row as it is now; blank beyond the last."""
-        width, base = self.size.width, self.base_style
+        width, base = self.row_width, self.base_style
         if not 0 <= index < self.row_count():
             return Strip.blank(width, base)
         row = Row(width, base)

@@ -101,7 +101,7 @@ class Prose(LineView):
         tone, text = self._lines[index]
         row.add(" " * self._indent)
         if self._more and index == self.size.height - 1 < len(self._lines) - 1:
-            note = f" {self.glyphs.ellipsis} {self._more} "
+            note = f"  {self._more} "
             row.add(fit(text, max(8, row.width - self._indent - cell_len(note))), self.inks[tone])
             row.add(note, self.inks["key"])
             return
