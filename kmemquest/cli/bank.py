@@ -6,8 +6,9 @@ import argparse
 import json
 from collections import Counter
 
+from kmemquest.content import assets_root
 from kmemquest.i18n import LANGUAGES
-from kmemquest.quiz.bank import open_bank
+from kmemquest.quiz.bank import languages_of, open_bank
 from kmemquest.quiz.generator import GENERATORS
 from kmemquest.quiz.generators import load_generators
 
@@ -15,15 +16,20 @@ from kmemquest.quiz.generators import load_generators
 def command(arguments: argparse.Namespace) -> int:
     """Print the counts."""
     load_generators()
-    entries = open_bank().entries
+    bank = open_bank()
+    entries = bank.entries
     made = GENERATORS.values()
+    worded = {topic: languages_of(assets_root() / "quiz", topic) for topic in bank.topics}
     counts: dict[str, object] = {
         "questions": len(entries),
         "generators": len(GENERATORS),
         "topics": _count([e.topic for e in entries] + [g.topic for g in made]),
         "kinds": _count([e.kind for e in entries]),
         "difficulties": _count([str(e.difficulty) for e in entries]),
-        "languages": {language: len(entries) for language in LANGUAGES},
+        "languages": {
+            language: sum(language in worded[entry.topic] for entry in entries)
+            for language in LANGUAGES
+        },
     }
     if arguments.json:
         print(json.dumps(counts, ensure_ascii=False, indent=1))

@@ -45,6 +45,7 @@ def command(arguments: argparse.Namespace) -> int:
                 "file": name,
                 "matched": result.matched,
                 "total": result.total,
+                "notes": list(result.notes),
                 "first_mismatch": None
                 if mismatch is None
                 else {
@@ -58,6 +59,8 @@ def command(arguments: argparse.Namespace) -> int:
         )
         if not arguments.json:
             print(f"{name}: matched {result.matched}/{result.total}")
+            for note in result.notes:
+                print(f"  {note}")
             if mismatch is not None:
                 print(f"  line {mismatch.line}: {mismatch.operation}")
                 print(f"    expected {mismatch.expected}")

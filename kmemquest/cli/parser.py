@@ -86,18 +86,52 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help="print the result as JSON")
     run.set_defaults(command=_lazy("run"))
 
+    lab = commands.add_parser("lab", help="write a driver and see what the kernel would do")
+    lab.add_argument("file", nargs="?", default="", metavar="FILE.c", help="a driver to open")
+    lab.add_argument(
+        "--language", choices=LANGUAGES, default=argparse.SUPPRESS, help="language of this run"
+    )
+    lab.set_defaults(command=_lazy("lab"))
+
     check = commands.add_parser("check", help="prove levels, packs and question banks")
     check.add_argument("paths", nargs="*", metavar="PATH", help="default: everything that ships")
     check.add_argument("--json", action="store_true", help="print the result as JSON")
+    check.add_argument(
+        "--coverage",
+        action="store_true",
+        help="run nothing; show which APIs, concepts and kinds of answers the levels use",
+    )
     check.set_defaults(command=_lazy("check"))
+
+    solve = commands.add_parser("solve", help="search all answers of a level")
+    solve.add_argument("level", metavar="LEVEL", help="a level's id, or the path of a level file")
+    solve.add_argument("--json", action="store_true", help="print the table as JSON")
+    _add_language(solve)
+    solve.set_defaults(command=_lazy("solve"))
+
+    new = commands.add_parser("new", help="begin a level, a pack or a topic of questions")
+    new.add_argument("kind", choices=("level", "pack", "question"))
+    new.add_argument("name", metavar="NAME", help="its id: lower-case words joined by hyphens")
+    new.add_argument("--folder", default=".", metavar="FOLDER", help="where (default: here)")
+    _add_language(new)
+    new.set_defaults(command=_lazy("new"))
+
+    _add_pack(commands.add_parser("pack", help="levels of other people: list, install, export"))
 
     quiz = commands.add_parser("quiz", help="answer questions in the terminal")
     quiz.add_argument("--topic", metavar="T", help="only questions of this topic")
+    quiz.add_argument("--kind", metavar="K", help="only bank questions of this kind")
+    quiz.add_argument("--difficulty", type=int, choices=range(1, 6), metavar="D", help="1 to 5")
+    quiz.add_argument("--question", metavar="ID", help="one question, or a family#seed")
     quiz.add_argument("--count", type=int, default=10, metavar="N", help="how many (default 10)")
     quiz.add_argument("--seed", type=int, default=None, metavar="S", help="draw reproducibly")
     quiz.add_argument("--json", action="store_true", help="print the drawn questions as JSON")
     _add_voice(quiz)
     quiz.set_defaults(command=_lazy("quiz"))
+
+    _add_review(commands)
+    _add_exam(commands)
+    _add_exchange(commands)
 
     bank = commands.add_parser("bank", help="count questions by topic, kind and difficulty")
     bank.add_argument("--json", action="store_true", help="print the counts as JSON")
@@ -116,6 +150,92 @@ def build_parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="what this terminal and installation can do")
     doctor.set_defaults(command=_lazy("doctor"))
     return parser
+
+
+def _add_pack(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of `pack`."""
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listed = actions.add_parser("list", help="installed packs and their levels")
+    listed.add_argument("--json", action="store_true", help="print the list as JSON")
+    install = actions.add_parser("install", help="install a folder or a zip")
+    install.add_argument("path", metavar="PATH", help="the pack: a folder or a zip file")
+    install.add_argument("--replace", action="store_true", help="take the place of an older one")
+    remove = actions.add_parser("remove", help="remove an installed pack")
+    remove.add_argument("pack", metavar="PACK", help="the pack's id")
+    export = actions.add_parser("export", help="write a pack as a zip")
+    export.add_argument("pack", metavar="PACK", help="an installed pack's id, or a folder")
+    export.add_argument(
+        "--student", action="store_true", help="without solutions, wrong answers and debriefs"
+    )
+    export.add_argument("--output", default=".", metavar="PATH", help="a file or a folder")
+    for name, action in (
+        ("list", listed), ("install", install), ("remove", remove), ("export", export),
+    ):  # fmt: skip
+        _add_language(action)
+        action.set_defaults(command=_lazy("pack"), action=name)
+
+
+def _add_language(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--language",
+        choices=LANGUAGES,
+        default=argparse.SUPPRESS,
+        help="language of this run",
+    )
+
+
+def _add_review(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    review = commands.add_parser("review", help="what is due today, scheduled by FSRS")
+    review.add_argument("--topic", metavar="T", help="only items of this topic")
+    review.add_argument("--count", type=int, default=None, metavar="N", help="at most so many")
+    review.add_argument("--cram", action="store_true", help="whatever is weakest, off schedule")
+    review.add_argument("--drill", action="store_true", help="misconceptions not overcome yet")
+    review.add_argument("--list", action="store_true", help="topics, weaknesses, what is due")
+    review.add_argument("--exam-date", metavar="DATE", help="2026-12-24: see all by then; none")
+    review.add_argument("--cap", type=int, metavar="N", help="at most so many grades a day")
+    review.add_argument("--new", type=int, metavar="N", help="so many new items a day")
+    review.add_argument("--undo", action="store_true", help="take the last grade back")
+    review.add_argument("--suspend", metavar="ITEM", help="take an item out of review")
+    review.add_argument("--resume", metavar="ITEM", help="bring it back")
+    review.add_argument("--seed", type=int, default=None, metavar="S", help="draw reproducibly")
+    review.add_argument("--json", action="store_true", help="print the state as JSON")
+    _add_voice(review)
+    review.set_defaults(command=_lazy("review"))
+
+
+def _add_exam(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    exam = commands.add_parser("exam", help="sit or print a mock interview")
+    exam.add_argument(
+        "blueprint", nargs="?", metavar="BLUEPRINT", help="an id or a file; without it: the list"
+    )
+    exam.add_argument("--seed", type=int, default=None, metavar="S", help="the paper's number")
+    exam.add_argument("--print", choices=("md", "html", "json"), dest="form", help="the paper")
+    exam.add_argument("--key", action="store_true", help="print it with the key")
+    exam.add_argument("--json", action="store_true", help="print the list, or the report, as JSON")
+    _add_voice(exam)
+    exam.set_defaults(command=_lazy("exam"))
+
+
+def _add_exchange(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    export = commands.add_parser("export", help="Anki package, GIFT text, results as CSV")
+    export.add_argument("form", choices=("anki", "gift", "csv", "exams-csv"), metavar="FORM")
+    export.add_argument("file", metavar="FILE", help="what to write; - for standard output")
+    export.add_argument("--topic", action="append", default=[], metavar="T", help="repeatable")
+    export.add_argument(
+        "--generated", type=int, default=0, metavar="N", help="so many of each family"
+    )
+    export.add_argument("--both", action="store_true", help="both languages (anki)")
+    export.add_argument("--json", action="store_true", help="print what was done as JSON")
+    _add_voice(export)
+    export.set_defaults(command=_lazy("exchange"), direction="export")
+
+    bring = commands.add_parser("import", help="GIFT text into question bank files")
+    bring.add_argument("file", metavar="FILE.gift", help="the text to read")
+    bring.add_argument("--topic", required=True, metavar="T", help="the topic's new name")
+    bring.add_argument("--into", default=".", metavar="FOLDER", help="where to write the files")
+    bring.add_argument("--json", action="store_true", help="print what was done as JSON")
+    _add_voice(bring)
+    bring.set_defaults(command=_lazy("exchange"), direction="import")
 
 
 def _add_voice(parser: argparse.ArgumentParser) -> None:

@@ -9,9 +9,13 @@ from typing import Final
 
 from kmemquest.i18n import _
 from kmemquest.level.attempt import AnswerError, Attempt
+from kmemquest.level.diagnose import has_diagnosis
 from kmemquest.level.load import Level
+from kmemquest.level.model import WRITTEN
 from kmemquest.level.plain import (
+    artefact_lines,
     brief_lines,
+    demonstration_lines,
     lists_lines,
     log_lines,
     slabs_lines,
@@ -20,6 +24,7 @@ from kmemquest.level.plain import (
 )
 from kmemquest.level.probes import answer_label
 from kmemquest.level.recording import Recording
+from kmemquest.level.sweep import run_sweep, sweep_question
 from kmemquest.level.verdict import Verdict, judge
 from kmemquest.level.views.viewset import ViewSet
 from kmemquest.level.why import why
@@ -34,6 +39,9 @@ class InputEnded(Exception):
 def play_plainly(level: Level, answers: dict[str, str]) -> int:
     """Tell the brief, ask for the answers, run, let the player step, tell the verdict."""
     _print(brief_lines(level))
+    if has_diagnosis(level):
+        _print(artefact_lines(level))
+    _print(demonstration_lines(level))
     passed = False
     attempts = 0
     try:
@@ -53,9 +61,12 @@ def play_plainly(level: Level, answers: dict[str, str]) -> int:
             _print(verdict_lines(level, recording, verdict))
             if not passed:
                 for index in level.hints_open(attempts, verdict.failed_goals)[-1:]:
-                    print(_("Hint: {text}").format(text=level.hint_text(index)))
+                    hint = level.hint_text(index, failed=verdict.failed_goals)
+                    print(_("Hint: {text}").format(text=hint))
                 print(_("Try again, or type “quit”."))
-        _print(iter([_("Debrief:"), *level.text().debrief.rstrip().split("\n")]))
+        if level.text().debrief:
+            _print(iter([_("Debrief:"), *level.text().debrief.rstrip().split("\n")]))
+        _ask_sweep(level)
     except InputEnded:
         print()
     return 0 if passed else 1
@@ -67,19 +78,52 @@ def _ask_answers(level: Level, given: dict[str, str]) -> dict[str, str]:
         if name in answers:
             continue
         print()
-        print(_("Your choice for {slot}:").format(slot=name))
-        options = list(slot.options)
+        question = level.question(name)
+        print(question or _("Your choice for {slot}:").format(slot=name))
+        options = [] if slot.kind in WRITTEN else list(slot.options)
         for number, option in enumerate(options, 1):
-            print(f"  {number}) {slot.options[option]}")
+            print(f"  {number}) {level.option_label(name, option)}")
         while name not in answers:
             word = _read()
-            if word.isdigit() and 1 <= int(word) <= len(options):
+            if slot.kind == "order":
+                answers[name] = _ordered(word, options)
+            elif word.isdigit() and 1 <= int(word) <= len(options):
                 answers[name] = options[int(word) - 1]
-            elif word in options or slot.kind in ("fill", "edit"):
+            elif word in options or slot.kind in WRITTEN:
                 answers[name] = word
             else:
                 print(_("Type a number from 1 to {last}.").format(last=len(options)))
     return answers
+
+
+def _ordered(word: str, options: list[str]) -> str:
+    """Return an order of options from numbers or names: `2,1,3`, `check, map, start`."""
+    parts = [part.strip() for part in word.replace(",", " ").split()]
+    places = range(1, len(options) + 1)
+    return ",".join(
+        options[int(part) - 1] if part.isdigit() and int(part) in places else part for part in parts
+    )
+
+
+def _ask_sweep(level: Level) -> None:
+    """Ask at which value the answer changes; the simulator then runs them all."""
+    question = sweep_question(level)
+    if question is None:
+        return
+    print()
+    print(question.text)
+    for number, value in enumerate(question.values, 1):
+        print(f"  {number}) {value}")
+    word = _read()
+    if word.isdigit() and 1 <= int(word) <= len(question.values):
+        word = question.values[int(word) - 1]
+    result = run_sweep(level)
+    for point in result.points:
+        print(f"  {point.value}: {answer_label(point.answer)}")
+    if word == result.change:
+        print(_("Right: it changes at {value}.").format(value=result.change))
+    else:
+        print(_("It changes at {value}.").format(value=result.change))
 
 
 def _ask_prediction(level: Level) -> str | None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import sys
-from dataclasses import asdict
+from typing import Any
 
+from kmemquest.cli.asking import Ended, ask, print_feedback, print_question
 from kmemquest.cli.errors import BadInput
 from kmemquest.cli.language_option import choose_language
 from kmemquest.i18n import _, language, ngettext
-from kmemquest.quiz.bank import open_bank
-from kmemquest.quiz.draw import draw, topics
+from kmemquest.quiz.answer_key import NoKey, settled
+from kmemquest.quiz.bank import Bank, open_bank
+from kmemquest.quiz.draw import draw, shuffled, topics
+from kmemquest.quiz.generator import GENERATORS, generate
 from kmemquest.quiz.generators import load_generators
-from kmemquest.quiz.grade import Grade, MalformedAnswer, grade
-from kmemquest.quiz.question import Question
+from kmemquest.quiz.presentation import key_text
+from kmemquest.quiz.question import KINDS, Question
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -23,37 +25,121 @@ def command(arguments: argparse.Namespace) -> int:
     choose_language(arguments.language)
     load_generators()
     bank = open_bank()
-    if arguments.topic is not None and arguments.topic not in topics(bank):
-        raise BadInput(f"no topic {arguments.topic!r}: there are {', '.join(topics(bank))}")
     if not 1 <= arguments.count <= 1000:
         raise BadInput("--count must lie between 1 and 1000")
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(10**6)
-    questions = draw(bank, arguments.count, seed, arguments.topic, language())
+    questions = _chosen(bank, arguments, seed)
     if arguments.json:
-        print(
-            json.dumps([asdict(question) for question in questions], ensure_ascii=False, indent=1)
-        )
+        print(json.dumps([question_json(each) for each in questions], ensure_ascii=False, indent=1))
         return 0
-    return ask_all(questions, seed)
+    return ask_all(questions, seed, bank)
 
 
-def ask_all(questions: tuple[Question, ...], seed: int) -> int:
+def _chosen(bank: Bank, arguments: argparse.Namespace, seed: int) -> tuple[Question, ...]:
+    check_topic(bank, arguments.topic)
+    if arguments.question:
+        return (_named(bank, arguments.question, seed),)
+    if arguments.kind is None and arguments.difficulty is None:
+        return draw(bank, arguments.count, seed, arguments.topic, language())
+    if arguments.kind not in (None, *KINDS):
+        raise BadInput(f"no kind {arguments.kind!r}: there are {', '.join(KINDS)}")
+    names = [
+        entry.id
+        for entry in bank.entries
+        if arguments.topic in (None, entry.topic)
+        and arguments.kind in (None, entry.kind)
+        and arguments.difficulty in (None, entry.difficulty)
+    ]
+    if not names:
+        raise BadInput("no question of the bank has this topic, kind and difficulty")
+    chance = random.Random(seed)
+    chance.shuffle(names)
+    return tuple(
+        shuffled(bank.question(name, language()), chance) for name in names[: arguments.count]
+    )
+
+
+def check_topic(bank: Bank, topic: str | None) -> None:
+    """Refuse an unknown topic with the list of topics."""
+    if topic is not None and topic not in topics(bank):
+        raise BadInput(f"no topic {topic!r}: there are {', '.join(topics(bank))}")
+
+
+def _named(bank: Bank, name: str, seed: int) -> Question:
+    family, _hash, number = name.partition("#")
+    if name in bank:
+        return shuffled(bank.question(name, language()), random.Random(seed))
+    if family in GENERATORS:
+        chosen = int(number) if number.isascii() and number.isdigit() else seed
+        return generate(family, chosen, language())
+    raise BadInput(f"no question {name!r}: see kmemquest quiz --json, or a family and #seed")
+
+
+def question_json(question: Question, *, key: bool = True) -> dict[str, Any]:
+    """Return a question as plain values; with its key, or without for a written test."""
+    if key:
+        try:
+            question = settled(question)
+        except NoKey as error:
+            raise BadInput(str(error)) from None
+    experiment = question.experiment
+    shown: dict[str, Any] = {
+        "id": question.id,
+        "topic": question.topic,
+        "kind": question.kind,
+        "difficulty": question.difficulty,
+        "prompt": question.prompt,
+        "options": [_option_json(question, n, key) for n in range(len(question.options))],
+        "explanation": question.explanation if key else "",
+        "sources": list(question.sources) if key else [],
+        "given": list(question.given),
+        "seed": question.seed,
+    }
+    if key:
+        shown |= {"key": key_text(question), "folk": question.folk, "verdict": question.verdict}
+        shown |= {"number": question.number, "correct": sorted(question.correct_ids)}
+    if question.claim:
+        shown["claim"] = question.claim
+    if question.unit:
+        shown["unit"] = question.unit
+    if question.items:
+        shown["items"] = dict(question.items)
+    if experiment is not None and (key or not question.hides_driver):
+        shown["driver"] = experiment.driver
+        shown["script"] = experiment.steps
+        shown["machine"] = experiment.machine
+        shown["checkers"] = experiment.checkers
+    return {name: value for name, value in shown.items() if value not in (None, "", [])}
+
+
+def _option_json(question: Question, index: int, key: bool) -> dict[str, Any]:
+    option = question.options[index]
+    shown: dict[str, Any] = {"id": option.id, "text": option.text}
+    if option.line:
+        shown["line"] = option.line
+    if key:
+        shown |= {"feedback": option.feedback, "correct": option.correct}
+        if option.belief:
+            shown["belief"] = option.belief
+    return shown
+
+
+def ask_all(questions: tuple[Question, ...], seed: int, bank: Bank | None = None) -> int:
     """Ask every question on standard input and output; stop kindly when the input ends."""
     print(_("Seed {seed}: the same number gives the same questions again.").format(seed=seed))
     right = asked = 0
     for number, question in enumerate(questions, 1):
         print()
-        print(f"{number}/{len(questions)}  {question.prompt}")
-        for letter, option in zip("abcdefgh", question.options, strict=False):
-            print(f"  {letter}) {option.text}")
-        if question.kind == "multiple":
-            print(_("Choose all that apply, e.g. “a c”."))
-        result = _ask(question)
-        if result is None:
+        print_question(question, f"{number}/{len(questions)}")
+        try:
+            result = ask(question)
+        except Ended:
             break
         asked += 1
         right += result.passed
-        print_feedback(result)
+        print_feedback(result, bank, language())
+        if question.seed is not None:
+            print(_("Another one: kmemquest quiz --question {id}").format(id=_another(question)))
     print()
     print(
         ngettext(
@@ -63,30 +149,7 @@ def ask_all(questions: tuple[Question, ...], seed: int) -> int:
     return 0 if asked == len(questions) == right else 1
 
 
-def _ask(question: Question) -> Grade | None:
-    while True:
-        print("> ", end="", flush=True)
-        line = sys.stdin.readline()
-        if not line or line.strip() in ("q", "quit"):
-            return None
-        try:
-            return grade(question, line)
-        except MalformedAnswer as error:
-            print(error)
-
-
-def print_feedback(result: Grade) -> None:
-    """Print why each option is right or wrong, the explanation and the sources."""
-    question = result.question
-    print("✓ " + _("Right.") if result.passed else "✗ " + _("Not quite."))
-    for option, chosen in result.feedback:
-        mark = "✓" if option.correct else "✗"
-        pointer = "→" if chosen else " "
-        print(f" {pointer}{mark} {option.text}")
-        print(f"     {option.feedback}")
-    if result.remark:
-        print(f"     {result.remark}")
-    if question.folk:
-        print(_("What circulates: {folk}").format(folk=question.folk))
-    print(question.explanation)
-    print(_("Source: {sources}").format(sources=" · ".join(question.sources)))
+def _another(question: Question) -> str:
+    """Return the id of the same family's question with the next seed."""
+    assert question.seed is not None
+    return f"{question.id.partition('#')[0]}#{question.seed + 1}"

@@ -76,6 +76,8 @@ def read_yaml(path: Path, name: str | None = None) -> Document:
     """Read a file; ProblemsFound tells why it cannot be read, with the place."""
     file = name or str(path)
     try:
+        if path.exists() and not path.is_file():
+            raise ProblemsFound([Problem(file, 0, 0, "not a file")])
         if path.stat().st_size > MAX_BYTES:
             raise ProblemsFound([_too_big(file)])
         text = path.read_bytes().decode("utf-8")
@@ -208,7 +210,8 @@ class _Composer:
         if self._aliases > MAX_ALIASES:
             self._stop(event, f"more than {MAX_ALIASES} aliases", "write the values out")
         if event.anchor not in self._anchors:
-            self._stop(event, f"alias *{event.anchor} has no finished anchor before it")
+            hint = f"write the value out, or mark one before it with &{event.anchor}"
+            self._stop(event, f"alias *{event.anchor} has no finished anchor before it", hint)
         if self._expects_key():
             self._stop(event, "an alias cannot be a key", "write the key out")
         value, nodes = self._anchors[event.anchor]

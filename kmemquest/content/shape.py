@@ -136,8 +136,8 @@ class _Checker:
             return [self._expected(path, value, describe(info), hint)]
         try:
             msgspec.convert(value, _bounded(info))
-        except msgspec.ValidationError as error:
-            return [self._document.problem(path, str(error))]
+        except msgspec.ValidationError:
+            return [self._expected(path, value, describe(info) + _bounds(info))]
         return []
 
     def _expected(self, path: YamlPath, value: Any, what: str, hint: str = "") -> Problem:
@@ -200,6 +200,26 @@ def _bounded(info: shapes.Type) -> Any:
 
     meta = msgspec.Meta(**{k: cast(Any, v) for k, v in bounds.items() if v is not None})
     return Annotated[base, meta]
+
+
+def _bounds(info: shapes.Type) -> str:
+    """Tell the bounds of a scalar in an author's words."""
+    words = {
+        "ge": "of at least {}",
+        "gt": "above {}",
+        "le": "of at most {}",
+        "lt": "below {}",
+        "multiple_of": "in multiples of {}",
+        "min_length": "of at least {} characters",
+        "max_length": "of at most {} characters",
+        "pattern": "of the form {}",
+    }
+    told = [
+        text.format(getattr(info, name))
+        for name, text in words.items()
+        if getattr(info, name, None) is not None
+    ]
+    return " " + " and ".join(told) if told else ""
 
 
 def _found(value: Any) -> str:

@@ -52,6 +52,7 @@ PCI_DRIVER: Final[Layout] = {
     "id_table": (8, 8),
     "probe": (16, 8),
     "remove": (24, 8),
+    "driver": (40, 40),
 }
 PLATFORM_DEVICE: Final[Layout] = {
     "name": (0, 8),
@@ -69,7 +70,7 @@ PLATFORM_DRIVER: Final[Layout] = {
     "driver": (24, 40),
     "id_table": (64, 8),
 }
-DEVICE_DRIVER: Final[Layout] = {"name": (0, 8), "of_match_table": (24, 8)}
+DEVICE_DRIVER: Final[Layout] = {"name": (0, 8), "of_match_table": (24, 8), "pm": (32, 8)}
 OF_DEVICE_ID: Final[Layout] = {"compatible": (64, 128)}
 OF_DEVICE_ID_SIZE: Final = 200
 PLATFORM_DEVICE_ID_SIZE: Final = 32
@@ -84,12 +85,48 @@ FILE_OPERATIONS: Final[Layout] = {
     "llseek": (8, 8),
     "read": (16, 8),
     "write": (24, 8),
+    "poll": (32, 8),
     "unlocked_ioctl": (40, 8),
     "mmap": (56, 8),
     "open": (64, 8),
+    "flush": (72, 8),
     "release": (80, 8),
+    "fsync": (88, 8),
 }
-INODE: Final[Layout] = {"i_mode": (0, 2), "i_rdev": (4, 4), "i_cdev": (32, 8)}
+VM_AREA: Final[Layout] = {
+    "vm_start": (0, 8),
+    "vm_end": (8, 8),
+    "vm_page_prot": (24, 8),
+    "vm_flags": (32, 8),
+    "vm_ops": (40, 8),
+    "vm_pgoff": (48, 8),
+    "vm_file": (56, 8),
+    "vm_private_data": (64, 8),
+}
+VM_AREA_SIZE: Final = 72
+VM_OPERATIONS: Final[Layout] = {"open": (0, 8), "close": (8, 8), "fault": (16, 8)}
+VM_FAULT: Final[Layout] = {
+    "vma": (0, 8),
+    "gfp_mask": (8, 4),
+    "pgoff": (16, 8),
+    "address": (24, 8),
+    "flags": (32, 4),
+    "page": (40, 8),
+}
+VM_FAULT_SIZE: Final = 48
+DEV_PM_OPS: Final[Layout] = {
+    "prepare": (0, 8),
+    "complete": (8, 8),
+    "suspend": (16, 8),
+    "resume": (24, 8),
+    "suspend_late": (64, 8),
+    "resume_early": (72, 8),
+    "suspend_noirq": (80, 8),
+    "resume_noirq": (88, 8),
+}
+FIRMWARE: Final[Layout] = {"size": (0, 8), "data": (8, 8)}
+FIRMWARE_SIZE: Final = 24
+INODE: Final[Layout] = {"i_mode": (0, 2), "i_rdev": (4, 4), "i_size": (16, 8), "i_cdev": (32, 8)}
 INODE_SIZE: Final = 40
 FILE: Final[Layout] = {
     "f_mode": (0, 4),

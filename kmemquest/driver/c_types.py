@@ -69,6 +69,8 @@ class IntType(CType):
     rank: int
     tag: str = field(default="", compare=False)
     """The enum tag when the type is an enum."""
+    width: int = 0
+    """Bits of the value when it is a bit-field wider than int, which gcc keeps as a type."""
 
     @property
     def size(self) -> int:
@@ -83,7 +85,7 @@ class IntType(CType):
     @property
     def bits(self) -> int:
         """Width in bits."""
-        return self.bytes * 8
+        return self.width or self.bytes * 8
 
     @property
     def mask(self) -> int:
@@ -99,9 +101,10 @@ class IntType(CType):
         """Convert a mathematical integer to this type."""
         if self.rank == 0:
             return 1 if value else 0
-        value &= (1 << self.bytes * 8) - 1
-        if self.signed and value >> (self.bytes * 8 - 1):
-            value -= 1 << self.bytes * 8
+        bits = self.width or self.bytes * 8
+        value &= (1 << bits) - 1
+        if self.signed and value >> (bits - 1):
+            value -= 1 << bits
         return value
 
     def spelled(self) -> str:
@@ -335,6 +338,8 @@ def promoted(ctype: CType) -> CType:
     if isinstance(ctype, IntType):
         if ctype.rank < 3:
             return INT
+        if ctype.width:
+            return ctype
         if ctype.enum:
             return INT if ctype.signed else UINT
         if ctype.const or ctype.alias:
@@ -354,6 +359,8 @@ def common_type(left: CType, right: CType) -> IntType:
     assert isinstance(second, IntType)
     if first == second:
         return first
+    if (first.width or second.width) and first.bits != second.bits:
+        return first if first.bits > second.bits else second
     if first.signed == second.signed:
         return first if first.rank >= second.rank else second
     unsigned, signed = (second, first) if first.signed else (first, second)

@@ -175,7 +175,7 @@ def _accepts(conversion: str, wanted: CType, given: Value) -> bool:
     if wanted.bytes < 4 or conversion == "c":
         return actual.bytes == 4
     # long and long long differ for the check although both have 8 bytes; size_t is unsigned long.
-    return actual.bytes == wanted.bytes and actual.rank == wanted.rank
+    return actual.bits == wanted.bits and actual.rank == wanted.rank
 
 
 def _like_int(ctype: CType) -> bool:

@@ -21,9 +21,9 @@ def check_bounds(
 ) -> None:
     """Tell a constant size in bytes above the object's (include/linux/fortify-string.h)."""
     name = _WRITERS.get(function)
-    if name is None or len(values) != 4:
+    if name is None or len(values) not in (6, 7):
         return
-    size, room = values[2].const, values[3].const
+    size, room = values[2].const, values[4].const
     if size is None or room is None or values[2].symbol or size <= room:
         return
     sink.advise(

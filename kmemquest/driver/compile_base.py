@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from kmemquest.driver.c_types import CType, Record
+from kmemquest.driver.c_types import ArrayType, CType, Record, RecordType
 from kmemquest.driver.diagnostics import DiagnosticSink, Position
 from kmemquest.driver.limits import BLOCK_NESTING
 from kmemquest.driver.module_image import FunctionCode, ModuleDraft
 from kmemquest.driver.values import Line, Place, StepPoint, Symbol, Value
+from kmemquest.kernel.check.kasan import REDZONE
 
 
 class CannotCompile(Exception):
@@ -201,9 +202,18 @@ class CompilerBase:
         """Reserve a slot of the frame; return the Python code of its address."""
         align = max(ctype.align, 1)
         size = max(ctype.size, 1)
+        watched = isinstance(ctype, ArrayType | RecordType) and not self.quiet
+        if watched:
+            # As a kernel with KASAN_STACK lays variables out; the gaps do no harm in others.
+            align = max(align, REDZONE)
+            self.frame_size += REDZONE
         self.frame_size = -(-self.frame_size // align) * align
         offset = self.frame_size
         self.frame_size += size
+        if watched:
+            self.frame_size = (-(-self.frame_size // REDZONE) + 1) * REDZONE
+            if self.function is not None:
+                self.function.watched.append((offset, size))
         return f"fp + {offset}" if offset else "fp"
 
     def step_point(self, node: Any) -> None:

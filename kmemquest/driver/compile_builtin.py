@@ -168,7 +168,10 @@ class Builtins(Assigning):
             inner = inner.expr
         elif not isinstance(inner, ast.ID | ast.StructRef):
             return unknown
-        if isinstance(inner, ast.StructRef | ast.ArrayRef):
+        if isinstance(inner, ast.StructRef):
+            size = self._size_of_member(inner, whole=not kind & 1)
+            return unknown if size is None else constant(size, ULONG)
+        if isinstance(inner, ast.ArrayRef):
             return unknown
         ctype = self.type_of(inner)
         if isinstance(ctype, ArrayType | RecordType) and ctype.size:
@@ -179,6 +182,26 @@ class Builtins(Assigning):
                 return constant(size, ULONG)
         del node
         return unknown
+
+    def _size_of_member(self, node: Any, *, whole: bool) -> int | None:
+        """The bytes of a member that is an array or a record, or (`whole`) to its object's end."""
+        member_type = self.type_of(node)
+        if not isinstance(member_type, ArrayType | RecordType) or not member_type.size:
+            return None
+        if not whole:
+            return member_type.size
+        outer = self.type_of(node.name)
+        behind: int | None = None
+        if node.type == "->":
+            outer = outer.target if isinstance(outer, PointerType) else outer
+            if isinstance(node.name, ast.ID):
+                behind = self._size_behind(node.name.name)
+        elif isinstance(node.name, ast.ID) and isinstance(outer, RecordType):
+            behind = outer.size
+        if behind is None or not isinstance(outer, RecordType):
+            return None
+        member = outer.record.index.get(node.field.name)
+        return None if member is None else max(behind - member.offset, 0)
 
     def _size_behind(self, name: str) -> int | None:
         """The bytes behind a local pointer that an allocator with alloc_size gave, if known."""

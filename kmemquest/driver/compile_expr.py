@@ -138,15 +138,27 @@ class Expressions(Places):
         result = self.binary(node.op[:-1], current, self.value(node.rvalue), node)
         return self.write(place, self.convert(result, without_const(place.type)))
 
+    def _read_only(self, place: Place, node: Any) -> str:
+        """Say what is const, as gcc does: a variable, a member, its object, or any location."""
+        if place.symbol is not None:
+            return f"read-only variable ‘{place.symbol.name}’"
+        target = getattr(node, "lvalue", None)
+        if not isinstance(target, ast.StructRef):
+            return "read-only location"
+        holder = self.type_of(target.name)
+        if isinstance(holder, PointerType):
+            holder = holder.target
+        name = f"member ‘{target.field.name}’"
+        return f"{name} in read-only object" if holder.const else f"read-only {name}"
+
     def _check_assignable(self, place: Place, node: Any) -> None:
         if isinstance(place.type, ArrayType):
             self.fail(node, "assignment to expression with array type", "copy with memcpy()")
         if isinstance(place.type, FunctionType):
             self.fail(node, "lvalue required as left operand of assignment", "functions are fixed")
         if place.type.const:
-            name = place.symbol.name if place.symbol else ""
-            what = f"variable ‘{name}’" if name else "location"
-            self.fail(node, f"assignment of read-only {what}", "remove the const, or do not assign")
+            what = self._read_only(place, node)
+            self.fail(node, f"assignment of {what}", "remove the const, or do not assign")
         if not place.type.complete:
             self.fail(
                 node,

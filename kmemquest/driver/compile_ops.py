@@ -61,10 +61,10 @@ class Operators(TypeReader):
             return Value(target, f"(1 if {test} else 0)", test=test, depth=value.depth + 1)
         if fits(value.type, target):
             # Unreduced code is right modulo the old width only.
-            raw = value.raw if target.size <= value.type.size else ""
+            raw = value.raw if _bits(target) <= _bits(value.type) else ""
             return Value(target, value.code, raw, value.test, depth=value.depth)
         # A narrower or equally wide target sees only low bits: the unreduced code will do.
-        raw = value.loose if target.size <= value.type.size else value.code
+        raw = value.loose if _bits(target) <= _bits(value.type) else value.code
         code = wrap_code(raw, target)
         return Value(target, code, raw, depth=value.depth + 1)
 
@@ -160,13 +160,13 @@ class Operators(TypeReader):
                 "use a wider type, e.g. 1ULL << n or BIT_ULL(n)",
             )  # fmt: skip
         if amount is not None:
-            amount &= ctype.bits - 1
+            amount &= ctype.bytes * 8 - 1
             if left.known is not None:
                 shifted = left.known << amount if operator == "<<" else left.known >> amount
                 return constant(ctype.wrap(shifted), ctype)
             count = str(amount)
         else:
-            count = f"({right.code} & {ctype.bits - 1})"
+            count = f"({right.code} & {ctype.bytes * 8 - 1})"
         depth = max(left.depth, right.depth) + 2
         if operator == ">>":
             return Value(ctype, f"({left.code} >> {count})", depth=depth)
@@ -340,3 +340,8 @@ def _relation(operator: str, left: int, right: int) -> bool:
     if operator == ">":
         return left > right
     return left <= right if operator == "<=" else left >= right
+
+
+def _bits(ctype: CType) -> int:
+    """Width of a scalar: a wide bit-field has fewer bits than its bytes hold."""
+    return ctype.bits if isinstance(ctype, IntType) else ctype.size * 8

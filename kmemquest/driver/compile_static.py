@@ -130,7 +130,7 @@ class Statics(Statements):
         if node.init is not None:
             ctype = self.static_data(ctype, node.init, node, item)
             symbol.type = ctype
-            if ctype.const and not section:
+            if _constant(ctype) and not section:
                 item.section = symbol.section = ".rodata"
 
     def _check_size(self, node: Any, size: int) -> None:
@@ -141,3 +141,10 @@ class Statics(Statements):
                 f"static data of a module is limited to {OBJECT_BYTES >> 20} MiB here: "
                 "allocate it at run time",
             )  # fmt: skip
+
+
+def _constant(ctype: CType) -> bool:
+    """Tell whether an object is const: an array is if its elements are."""
+    while isinstance(ctype, ArrayType):
+        ctype = ctype.element
+    return ctype.const

@@ -18,6 +18,11 @@ from kmemquest.driver.parse import ast
 from kmemquest.driver.values import Symbol, Value
 
 
+def spoken_name(name: str) -> str:
+    """Return the name that the source used for a function whose arguments a macro checks."""
+    return name.removeprefix("__kmq_checked_")
+
+
 class Statements(Jumping):
     """Compiles statements."""
 
@@ -101,7 +106,7 @@ class Statements(Jumping):
             self.sink.warn(
                 self.at(inner),
                 "-Wunused-result",
-                f"ignoring return value of ‘{symbol.name}’ declared with attribute "
+                f"ignoring return value of ‘{spoken_name(symbol.name)}’ declared with attribute "
                 "‘warn_unused_result’",
                 "keep the result and test it for failure",
             )

@@ -102,6 +102,12 @@ class UnitCompiler(Statics):
                 self.sink.note(known.where, f"previous definition of ‘{node.name}’")
                 raise CannotCompile
         attributes: tuple[Attribute, ...] = self.attributes.get(id(node), ())
+        if any(attribute.name == "cleanup" for attribute in attributes):
+            self.fail(
+                node,
+                "‘cleanup’ attribute (guard(), __free()) is not simulated",
+                "release it by hand on every path: unlock, or kfree() before each return",
+            )
         if _is_auto(node.type):
             value = self.value(node.init)
             ctype = without_const(value.type)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kmemquest.driver.build import Build, build
+from kmemquest.driver.consequences_builtin import definitions, undefined
 from kmemquest.driver.consequences_headlines import headlines, normalise, severity_of, worst
 from kmemquest.driver.consequences_machine import BootedMachines
 from kmemquest.driver.consequences_shell import Shell
@@ -27,6 +28,9 @@ TAILS: Final = {"fn": "tail_fn.h", "pci": "tail_pci.h"}
 VENDOR, DEVICE = 0x8086, 0x100E
 """The network card to which the skeleton's PCI driver binds."""
 PCI_NAME: Final = "0000:00:03.0"
+BARS: Final = [[0xFEB4_0000, 128 << 10]]
+"""Registers of that card where the PC's firmware puts them; its I/O ports are left out."""
+IRQ: Final = 11
 BEFORE_RMMOD: Final = "3s"
 """How long a module stayed loaded, about."""
 LAST_COMMAND: Final = "cat /proc/sys/kernel/tainted"
@@ -140,7 +144,10 @@ def build_case(case: dict[str, Any], folder: Path) -> Build:
     tail = TAILS.get(case["kind"])
     if tail is not None:
         parts.append((skeleton / tail).read_text())
-    return build("\n".join(parts) + "\n", f"{case['id']}.c")
+    source, file = "\n".join(parts) + "\n", f"{case['id']}.c"
+    built = build(source, file)
+    missing = undefined(built)
+    return build(source + definitions(missing, source), file) if missing else built
 
 
 def run_case(case: dict[str, Any], key: str, built: Build, machines: BootedMachines) -> Outcome:
@@ -155,7 +162,9 @@ def run_case(case: dict[str, Any], key: str, built: Build, machines: BootedMachi
     shell = Shell(session)
     shell.run(case["shell_before"])
     if case["kind"] == "pci":
-        probe = {"pci": {"name": PCI_NAME, "vendor": VENDOR, "device": DEVICE}}
+        probe = {
+            "pci": {"name": PCI_NAME, "vendor": VENDOR, "device": DEVICE, "bars": BARS, "irq": IRQ}
+        }
         session.perform({"probe": probe})
     session.perform("insmod")
     killed = session.outcome == "task-killed"
@@ -167,8 +176,12 @@ def run_case(case: dict[str, Any], key: str, built: Build, machines: BootedMachi
         shell.run(LAST_COMMAND)
     lines = [line.text for line in list(machine.log.lines)[start:]] + shell.printed
     session.close()
-    if machine.fate is Fate.PANICKED:
+    panicked = any(severity_of(line) == "panic" for line in lines)
+    if machine.fate is Fate.PANICKED and panicked:
         sequel = "machine dead"
+    elif machine.fate is Fate.PANICKED or (killed and not machine.checks.oops_count):
+        # A CPU that spins, or a task that sleeps, for good.
+        sequel = "hung"
     elif session.engine.stopped is not None or not shell.lives:
         sequel = "hung"
     else:

@@ -33,9 +33,17 @@ _KINDS: Final[tuple[tuple[str, str], ...]] = (
     (r"INFO: task .* blocked for more than", "BUG report"),
     (r"watchdog: BUG: ", "BUG report"),
     (r"WARNING: ", "WARN"),
-    (r"list_(add|del) corruption", "WARN"),
+    (r"list_(add|del) (corruption|double add)", "WARN"),
     (r"refcount_t: ", "WARN"),
     (r"DMA-API: ", "WARN"),
+    (r"INFO: trying to register non-static key", "message"),
+    (r"iounmap: bad address ", "message"),
+    (r"Unexpected gfp: ", "message"),
+    (r"\S*kmem_cache_create\S* ?\(.*\) (failed|integrity check failed)", "message"),
+    (r"genirq: ", "message"),
+    (r"percpu: allocation failed", "message"),
+    (r"workqueue: cannot queue ", "message"),
+    (r"Buffer overflow detected ", "message"),
     (r"usercopy: Kernel memory ", "message"),
     (r"\S+: detected (buffer overflow|field-spanning write)", "message"),
     (r"cache_from_obj: ", "message"),
@@ -58,7 +66,7 @@ _KINDS: Final[tuple[tuple[str, str], ...]] = (
     (r"SLUB: Unable to allocate memory", "message"),
     (r"FAULT_INJECTION: ", "message"),
     (r"kmemleak: \d+ new suspected", "kmemleak report"),
-    (r"unreferenced object ", "kmemleak report"),
+    (r"unreferenced object( \(\w+\))? ", "kmemleak report"),
 )
 _PATTERNS: Final = tuple((re.compile(pattern), severity) for pattern, severity in _KINDS)
 

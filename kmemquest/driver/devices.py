@@ -16,6 +16,7 @@ from kmemquest.driver import abi
 
 if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
+    from kmemquest.driver.user_mapping import UserMapping
     from kmemquest.kernel.dma.device import Device
     from kmemquest.kernel.machine import Machine
 
@@ -62,6 +63,9 @@ class OpenFile:
     device: CharacterDevice
     file: int
     inode: int
+    mappings: int = 0
+    """Mappings of it: each keeps the file open after close()."""
+    closed: bool = False
 
 
 @dataclass(slots=True)
@@ -99,6 +103,10 @@ class World:
     """delayed_work address -> jiffies."""
     threads: deque[tuple[int, int, int]] = field(default_factory=deque)
     """Woken threaded handlers: (function, irq, dev_id)."""
+    busy_threads: list[tuple[int, int, int]] = field(default_factory=list)
+    """Those that run now, asleep perhaps."""
+    busy_works: list[int] = field(default_factory=list)
+    """Work items that run now, asleep perhaps."""
     kthreads: deque[tuple[int, int, int, str]] = field(default_factory=deque)
     """Kernel threads to run: (task, function, data, name)."""
     sleeping: dict[int, tuple[int, int, str]] = field(default_factory=dict)
@@ -119,6 +127,10 @@ class World:
     by_dev: dict[int, SimDevice] = field(default_factory=dict)
     """Address of a `struct device` -> the device."""
     lock_names: dict[int, str] = field(default_factory=dict)
+    destroyed_queues: set[int] = field(default_factory=set)
+    """Workqueues that are gone; their memory goes after a grace period."""
+    unwatched: dict[int, str] = field(default_factory=dict)
+    """What the driver told kmemleak of an object: `not-leak`, `ignore`."""
     strings: dict[str, int] = field(default_factory=dict)
     sleeves: dict[int, list[int]] = field(default_factory=dict)
     """User address of a mapping that vm_mmap made -> its frames, empty until they are touched."""
@@ -127,6 +139,12 @@ class World:
     tasks: dict[int, int] = field(default_factory=dict)
     """pid -> address of its task_struct."""
     singletons: dict[str, int] = field(default_factory=dict)
+    mappings: dict[int, UserMapping] = field(default_factory=dict)
+    """Address of a vm_area_struct -> the mapping of a user process."""
+    asleep: list[SimDevice] = field(default_factory=list)
+    """Devices that were put to sleep, in that order; empty while the machine runs."""
+    firmware: dict[str, bytes] = field(default_factory=dict)
+    """Name below /lib/firmware -> contents."""
     takers: dict[int, tuple[str, int]] = field(default_factory=dict)
     """Address of an allocation -> (comm, pid) of the task that made it."""
     pending_text: str = ""

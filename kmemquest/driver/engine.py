@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kmemquest.driver.binding import OBJECTS, REGISTRY, Argument
 from kmemquest.driver.c_types import FunctionType, IntType, PointerType
+from kmemquest.driver.engine_frames import register_globals, stack_overflowed, watched_frames
 from kmemquest.driver.engine_memory import Lookaside, Unwind, accessors
 from kmemquest.driver.kernel_call import kernel_call, reduced, through_pointer
 from kmemquest.driver.limits import Limits
@@ -104,6 +105,10 @@ class Engine:
             symbols[name] = self._kernel_addresses[name]
         self._symbols = symbols
         fill(machine, module, symbols)
+        register_globals(machine, module, self.placement)
+        if machine.phase == "running":
+            for area in self.placement.read_only:
+                machine.memory.protect(area.start, area.size)
         self._compile(symbols)
 
     def load(self, parameters: Mapping[str, str] | None = None) -> int:
@@ -188,7 +193,7 @@ class Engine:
         if self.stopped is not None or self.machine.fate is not self._running:
             return 0
         if target is None:
-            self.machine.fault(function if isinstance(function, int) else 0, 1, write=False)
+            self._jumped_astray(function if isinstance(function, int) else 0)
             return 0
         outermost = self._depth == 0
         limit = sys.getrecursionlimit()
@@ -259,12 +264,17 @@ class Engine:
         if target is None:
             found = self.target(address)
             if found is None:
-                self.machine.fault(address, 1, write=False)
+                self._jumped_astray(address)
                 raise Unwind
             name = self._names.get(address) or self._kernel_names.get(address, "")
             target = through_pointer(self.module, found, name, self.module.types[called])
             self._indirect_targets[address, called] = target
         return target(*arguments)
+
+    def _jumped_astray(self, address: int) -> None:
+        """The CPU fetched an instruction where there is no code."""
+        mapped = self.machine.memory.translate(address) is not None
+        self.machine.fault(address, 1, write=False, present=mapped, execute=True)
 
     def stop(self, kind: str, detail: str) -> None:
         """End the run: a limit was passed. Nothing is printed, for a kernel would just hang."""
@@ -310,7 +320,7 @@ class Engine:
         pointer = self._sp - size
         stack = self.machine.context.stack
         if pointer < self._stack_low:
-            self._overflowed(pointer)
+            stack_overflowed(self.machine, pointer, self.stack_bounds)
         self._sp = pointer
         stack.append(frame)
         return pointer, stack
@@ -323,31 +333,22 @@ class Engine:
     def _enter_quiet(self, size: int) -> int:
         pointer = self._sp - size
         if pointer < self._stack_low:
-            self._overflowed(pointer)
+            stack_overflowed(self.machine, pointer, self.stack_bounds)
         self._sp = pointer
         return pointer
 
     def _leave_quiet(self, size: int) -> None:
         self._sp += size
 
-    def _overflowed(self, pointer: int) -> None:
-        from kmemquest.kernel.check.oops import panic
+    @property
+    def stack_bounds(self) -> tuple[int, int]:
+        """Lowest address and end of the stack of the driver's functions; zeros without one."""
+        return self._stack_low, self._stack_top
 
-        machine = self.machine
-        hit = min(pointer, self._stack_low) - 8
-        headline = (
-            f"BUG: TASK stack guard page was hit at {hit:016x} "
-            f"(stack is {self._stack_low:016x}..{self._stack_top:016x})"
-        )
-        machine.report(
-            Report(
-                "stack-overflow", "oops", headline, address=hit, site=machine.context.site,
-                detail=f"the kernel stack of {THREAD_SIZE} bytes is used up",
-            ),
-            0,
-        )  # fmt: skip
-        panic(machine, "Fatal exception in interrupt", kind="stack-overflow")
-        raise Unwind
+    @property
+    def stack_pointer(self) -> int:
+        """Where the innermost frame begins."""
+        return self._sp
 
     # --- symbols and globals --------------------------------------------------------------------
 
@@ -420,6 +421,7 @@ class Engine:
     def _compile(self, symbols: dict[str, int]) -> None:
         module = self.module
         traced = self.observer is not None
+        enter, leave = watched_frames(self.machine, module, self._enter, self._leave)
         source = _ADDRESS.sub(
             lambda match: str(symbols.get(match.group(1), 0)), module.python_source(traced=traced)
         )
@@ -429,7 +431,7 @@ class Engine:
         ]
         space: dict[str, Any] = {
             "P": self._points, "T": module.types, "C": self.steps_left, "Arg": Argument,
-            "enter": self._enter, "leave": self._leave, "enter_quiet": self._enter_quiet,
+            "enter": enter, "leave": leave, "enter_quiet": self._enter_quiet,
             "leave_quiet": self._leave_quiet, "icall": self._indirect, "stop": self._out_of_steps,
             "va_begin": self._va_begin, "va_next": self._va_next, "va_copy": self._va_copy,
             "return_address": self._return_address, "step": self._step,

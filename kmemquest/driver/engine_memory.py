@@ -28,7 +28,7 @@ class Lookaside:
     it. So entries live from one kernel call to the next.
     """
 
-    __slots__ = ("marked", "readable", "writable")
+    __slots__ = ("changeable", "known", "marked", "readable", "writable")
 
     def __init__(self) -> None:
         self.readable: dict[int, bytearray] = {}
@@ -37,6 +37,11 @@ class Lookaside:
         """The same for stores to frames without marks of bytes never written."""
         self.marked: dict[int, tuple[bytearray, bytearray]] = {}
         """The same for frames with marks: (bytes, marks)."""
+        self.known: dict[int, bytearray] = {}
+        """Address / 8 -> the frame's bytes, where a shadow watches and only part of a page is the
+        driver's: eight bytes that are."""
+        self.changeable: dict[int, tuple[bytearray, bytearray | None]] = {}
+        """The same for stores, with the marks of bytes never written, if there are any."""
 
     def flush(self) -> None:
         """Forget everything."""
@@ -46,6 +51,10 @@ class Lookaside:
             self.writable.clear()
         if self.marked:
             self.marked.clear()
+        if self.known:
+            self.known.clear()
+        if self.changeable:
+            self.changeable.clear()
 
 
 def accessors(machine: Machine, lookaside: Lookaside) -> dict[str, Callable[..., Any]]:
@@ -61,9 +70,13 @@ def _load(machine: Machine, letter: str, lookaside: Lookaside) -> Callable[[int]
     memory, checks = machine.memory, machine.checks
     form = struct.Struct("<" + letter)
     unpack, size = form.unpack_from, form.size
-    pages = lookaside.readable
+    pages, known = lookaside.readable, lookaside.known
+    misaligned = size - 1
 
     def slow(address: int) -> int:
+        granule = known.get(address >> 3)
+        if granule is not None and not address & misaligned:
+            return int(unpack(granule, address & 0xFFF)[0])
         address &= ADDRESS_MASK
         data = memory.load_bytes(address, size)
         if data is None:
@@ -72,7 +85,11 @@ def _load(machine: Machine, letter: str, lookaside: Lookaside) -> Callable[[int]
             physical = memory.translate(address)
             frame = None if physical is None else memory.frames.get(physical >> PAGE_SHIFT)
             if frame is not None:
-                pages[address >> PAGE_SHIFT] = frame
+                shadow = checks.shadow
+                if shadow is None or shadow.plain(address):
+                    pages[address >> PAGE_SHIFT] = frame
+                elif shadow.good_granule(address):
+                    known[address >> 3] = frame
         value: int = form.unpack(data)[0]
         return value
 
@@ -94,8 +111,16 @@ def _store(machine: Machine, letter: str, lookaside: Lookaside) -> Callable[[int
     clean = bytes(size)
     last = PAGE_SIZE - size
     pages, marked = lookaside.writable, lookaside.marked
+    changeable, misaligned = lookaside.changeable, size - 1
 
     def slow(address: int, value: int) -> None:
+        granule = changeable.get(address >> 3)
+        if granule is not None and not address & misaligned:
+            place = address & 0xFFF
+            pack(granule[0], place, value)
+            if granule[1] is not None:
+                granule[1][place : place + size] = clean
+            return
         entry = marked.get(address >> 12)
         place = address & 0xFFF
         if entry is not None and place <= last:
@@ -113,7 +138,11 @@ def _store(machine: Machine, letter: str, lookaside: Lookaside) -> Callable[[int
             frame = memory.frames.get(pfn)
             if frame is not None:
                 marks = memory.stale.get(pfn)
-                if marks is None:
+                shadow = checks.shadow
+                if shadow is not None and not shadow.plain(address):
+                    if shadow.good_granule(address):
+                        changeable[address >> 3] = (frame, marks)
+                elif marks is None:
                     pages[address >> PAGE_SHIFT] = frame
                 else:
                     marked[address >> PAGE_SHIFT] = (frame, marks)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kmemquest.driver import abi
+from kmemquest.kernel.check.fault_injection import armed
 from kmemquest.kernel.context import Task
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ class ExposedTask(Task):
     @classmethod
     def of(cls, task: Task, machine: Machine, address: int) -> ExposedTask:
         """Give a task its struct at `address`."""
+        if machine.checks.config.kasan and machine.phase == "running":
+            # The debug build is the one with fault injection, and fail_nth can be set from now on.
+            armed(machine)
         exposed = cls.__new__(cls)
         exposed.machine, exposed.address = machine, address
         exposed.pid, exposed.comm = task.pid, task.comm

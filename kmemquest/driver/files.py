@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from kmemquest.driver import abi
 from kmemquest.driver.contexts import process
 from kmemquest.driver.devices import CharacterDevice, OpenFile, signed, world_of
+from kmemquest.driver.file_mappings import FileMappings, mapped_files
+from kmemquest.driver.pending import advance_once
 from kmemquest.driver.script import ACCESS, ScriptError, ScriptStep
 from kmemquest.driver.user_process import UserProcess
 
@@ -19,8 +21,16 @@ EBADF: Final = 9
 EINVAL: Final = 22
 ENOTTY: Final = 25
 OPEN_FLAGS: Final = {"read": 0, "write": 1, "rw": 2}
+ESPIPE: Final = 29
 READ: Final = 1
 WRITE: Final = 2
+SEEK: Final = 0x4
+SEEKABLE: Final = 0x4 | 0x8 | 0x10
+"""FMODE_LSEEK, FMODE_PREAD, FMODE_PWRITE: what open gives a file whose driver has llseek."""
+ALWAYS_READY: Final = 0x145
+"""EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM: files without poll (`DEFAULT_POLLMASK`)."""
+O_NONBLOCK: Final = 0o4000
+POLL_TABLE_BYTES: Final = 16
 
 
 class FileCalls:
@@ -30,33 +40,59 @@ class FileCalls:
         self.engine = engine
         self.open_files: dict[str, tuple[OpenFile, UserProcess]] = {}
         self.processes: dict[str, UserProcess] = {}
+        self.mappings = FileMappings(engine)
+        self._started = 0
 
     def pins_module(self) -> bool:
-        """Whether an open file holds the module: only if its operations name an owner."""
+        """Whether an open or mapped file holds the module: only if its operations name an owner."""
         machine = self.engine.machine
+        files = [entry for entry, _ in self.open_files.values()] + mapped_files(self.engine)
         return any(
-            abi.get(machine, entry.device.operations, {"owner": (0, 8)}, "owner")
-            for entry, _ in self.open_files.values()
+            abi.get(machine, entry.device.operations, {"owner": (0, 8)}, "owner") for entry in files
         )
 
-    def perform(self, step: ScriptStep, running: Callable[[], bool]) -> tuple[int, bytes]:
-        """Run open, read, write, ioctl or close; return its result and what came back."""
+    def perform(self, step: ScriptStep, running: Callable[[], bool]) -> tuple[int, bytes, str]:
+        """Run a file step; return its result, what came back, and the signal it ended with."""
         values = step.values
         if step.word == "open":
-            return self._open(values), b""
+            return self._open(values), b"", ""
+        if step.word == "exit":
+            return self._exit(values["program"]), b"", ""
+        if step.word in ("peek", "poke"):
+            return self._access(step)
+        if step.word == "munmap":
+            return self._munmap(values["map"]), b"", ""
         name = values["file"]
         if name not in self.open_files:
             known = ", ".join(self.open_files) or "none"
             raise ScriptError(f"{step.word}: no open file {name!r}; open files: {known}")
-        act = {"read": self._read, "write": self._write, "ioctl": self._ioctl}.get(step.word)
+        act = {
+            "read": self._read,
+            "write": self._write,
+            "ioctl": self._ioctl,
+            "seek": self._seek,
+            "poll": self._poll,
+            "mmap": self._mmap,
+        }.get(step.word)
         if act is None:
-            return self._close(name), b""
+            return self._close(name), b"", ""
         result, data = 0, b""
         for _ in range(values.get("times", 1)):
             if not running():
                 break
             result, data = act(values, *self.open_files[name])
-        return result, data
+        return result, data, ""
+
+    def _access(self, step: ScriptStep) -> tuple[int, bytes, str]:
+        """The program touches its mapping; a signal ends it, and the kernel cleans up after it."""
+        maps = self.mappings
+        act = maps.peek if step.word == "peek" else maps.poke
+        result, data, signal = act(step.values)
+        if signal:
+            comm = maps.find(step.word, step.values["map"]).user.comm
+            self._exit(comm)
+            signal = f"{comm} is killed by {signal}"
+        return result, data, signal
 
     # --- the calls --------------------------------------------------------------------------
 
@@ -68,7 +104,7 @@ class FileCalls:
         if device is None:
             return -ENOENT
         user = self._process(values["by"])
-        entry = self._new_file(device, values["access"])
+        entry = self._new_file(device, values["access"], wait=values["wait"])
         with process(machine, user.comm, user.pid):
             function = self._operation(device, "open")
             result = signed(engine.call(function, entry.inode, entry.file)) if function else 0
@@ -76,7 +112,7 @@ class FileCalls:
             self.open_files[values["as"]] = (entry, user)
         return result
 
-    def _new_file(self, device: CharacterDevice, access: str) -> OpenFile:
+    def _new_file(self, device: CharacterDevice, access: str, *, wait: bool) -> OpenFile:
         engine, machine = self.engine, self.engine.machine
         inode = engine.reserve(abi.INODE_SIZE)
         file = engine.reserve(abi.FILE_SIZE)
@@ -84,9 +120,10 @@ class FileCalls:
         abi.put(machine, inode, abi.INODE, "i_rdev", device.major << 20 | device.minor)
         if not device.misc:
             abi.put(machine, inode, abi.INODE, "i_cdev", device.owner)
+        seekable = bool(self._operation(device, "llseek"))
         fields = {
-            "f_mode": ACCESS[access],
-            "f_flags": OPEN_FLAGS[access],
+            "f_mode": ACCESS[access] | (SEEKABLE if seekable else 0),
+            "f_flags": OPEN_FLAGS[access] | (0 if wait else O_NONBLOCK),
             # misc_open() leaves the miscdevice here for the driver's own open.
             "private_data": device.owner if device.misc else 0,
             "f_op": device.operations,
@@ -135,13 +172,72 @@ class FileCalls:
             result = signed(engine.call(function, entry.file, values["cmd"], argument), 64)
         return result, user.look(machine, len(data)) if data is not None else b""
 
+    def _seek(self, values: Any, entry: OpenFile, user: UserProcess) -> tuple[int, bytes]:
+        engine, machine = self.engine, self.engine.machine
+        function = self._operation(entry.device, "llseek")
+        if not function or not abi.get(machine, entry.file, abi.FILE, "f_mode") & SEEK:
+            return -ESPIPE, b""
+        with process(machine, user.comm, user.pid):
+            result = engine.call(function, entry.file, values["offset"], values["whence"])
+        return signed(result, 64), b""
+
+    def _poll(self, values: Any, entry: OpenFile, user: UserProcess) -> tuple[int, bytes]:
+        """poll(): ask the driver, and again whenever something happened, until the time is up."""
+        engine, machine = self.engine, self.engine.machine
+        function = self._operation(entry.device, "poll")
+        if not function:
+            return ALWAYS_READY & values["events"], b""
+        table = engine.reserve(POLL_TABLE_BYTES)
+        end = machine.clock.now + values["timeout"]
+        with process(machine, user.comm, user.pid):
+            while True:
+                ready = engine.call(function, entry.file, table) & values["events"]
+                if ready or machine.clock.now >= end or not advance_once(engine, end):
+                    return ready, b""
+
+    def _mmap(self, values: Any, entry: OpenFile, user: UserProcess) -> tuple[int, bytes]:
+        return self.mappings.map(values, entry, user), b""
+
+    def _munmap(self, name: str) -> int:
+        user = self.mappings.find("munmap", name).user
+        entry = self.mappings.unmap(name)
+        if entry.closed and not entry.mappings:
+            self._release(entry, user)
+        return 0
+
     def _close(self, name: str) -> int:
+        """Forget the descriptor; the driver's release waits for the last mapping (`fput`)."""
         engine, machine = self.engine, self.engine.machine
         entry, user = self.open_files.pop(name)
+        entry.closed = True
+        function = self._operation(entry.device, "flush")
+        result = 0
+        if function:
+            with process(machine, user.comm, user.pid):
+                result = signed(engine.call(function, entry.file, 0))
+        if not entry.mappings:
+            self._release(entry, user)
+        return result
+
+    def _release(self, entry: OpenFile, user: UserProcess) -> None:
+        engine, machine = self.engine, self.engine.machine
         function = self._operation(entry.device, "release")
         with process(machine, user.comm, user.pid):
             if function:
                 engine.call(function, entry.inode, entry.file)
+
+    def _exit(self, comm: str) -> int:
+        """End a program: its mappings go first, then its files, then its memory (`do_exit`)."""
+        user = self.processes.get(comm)
+        if user is None:
+            known = ", ".join(self.processes) or "none"
+            raise ScriptError(f"exit: no program {comm!r}; programs: {known}")
+        for name in self.mappings.of_user(user):
+            self._munmap(name)
+        for name in [name for name, (_, owner) in self.open_files.items() if owner is user]:
+            self._close(name)
+        user.exit(self.engine.machine)
+        del self.processes[comm]
         return 0
 
     # --- what they share --------------------------------------------------------------------
@@ -149,7 +245,8 @@ class FileCalls:
     def _process(self, comm: str) -> UserProcess:
         user = self.processes.get(comm)
         if user is None:
-            number = len(self.processes)
+            number = self._started
+            self._started += 1
             user = UserProcess(comm, world_of(self.engine).new_pid(), number)
             self.processes[comm] = user
         return user

@@ -41,7 +41,11 @@ class Kmemleak:
         if not machine.checks.config.kmemleak:
             return 0
         machine.clock.advance(SCAN_COST)
-        objects = [item for item in machine.checks.book.live() if item.kind in TRACKED]
+        told = world_of(self._engine).unwatched
+        live = machine.checks.book.live()
+        objects = [
+            item for item in live if item.kind in TRACKED and told.get(item.address) != "ignore"
+        ]
         white = self._unreached(objects)
         new = 0
         for item in objects:
@@ -71,16 +75,21 @@ class Kmemleak:
 
     def _unreached(self, objects: list[Holding]) -> set[int]:
         """Return the addresses of objects that no scanned word points into."""
+        told = world_of(self._engine).unwatched
         white = {item.address: item for item in objects if item.size}
         memory = self._engine.machine.memory
         todo = list(self._roots())
+        for address, what in told.items():
+            if what == "not-leak" and address in white:
+                todo.append((address, white.pop(address).size))
         while todo and white:
             start, size = todo.pop()
             for word in _words(memory.peek(start, size)):
                 for address, item in list(white.items()):
                     if address <= word < address + max(item.size, 1):
                         del white[address]
-                        todo.append((address, item.size))
+                        if told.get(address) != "no-scan":
+                            todo.append((address, item.size))
         return set(white)
 
     def _roots(self) -> Iterator[tuple[int, int]]:

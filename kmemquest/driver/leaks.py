@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.driver.devices import world_of
-from kmemquest.kernel.address import is_direct_map_address
+from kmemquest.kernel.address import is_direct_map_address, page_align
 from kmemquest.kernel.events import Report
 from kmemquest.kernel.text.dump_stack import symbol
 
@@ -84,7 +84,10 @@ def kmemleak_report(engine: Engine, holding: Holding) -> Report:
         cache = machine.slub.cache_of(address)
         size = cache.object_size if cache is not None else size
     comm, pid = world_of(engine).takers.get(address, ("insmod", 0))
-    headline = f"unreferenced object 0x{address:016x} (size {size})"
+    if holding.kind == "vmalloc":
+        size = page_align(size)
+    kind = " (percpu)" if holding.kind == "percpu" else ""
+    headline = f"unreferenced object{kind} 0x{address:016x} (size {size})"
     shown = min(size, HEX_BYTES)
     lines = [
         f"{headline}:",

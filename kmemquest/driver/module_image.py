@@ -49,6 +49,8 @@ class FunctionCode:
     line: int
     section: str
     frame: int = 0
+    watched: list[tuple[int, int]] = field(default_factory=list)
+    """(offset, bytes) of the arrays and records in the frame: KASAN poisons what is around."""
     parameters: tuple[str, ...] = ()
     lines: list[Line] = field(default_factory=list)
     quiet: bool = False

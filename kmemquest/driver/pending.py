@@ -6,6 +6,7 @@ the script or a sleeping call lets it, always in its true context.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -14,7 +15,7 @@ from kmemquest.driver import abi
 from kmemquest.driver.contexts import hardirq, process, softirq
 from kmemquest.driver.devices import TICK, jiffies, world_of
 from kmemquest.driver.holdings import gave_back
-from kmemquest.kernel.context import Frame
+from kmemquest.kernel.context import Frame, Task
 from kmemquest.kernel.events import Report
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
 
 WORKER_PID: Final = 47
+IDLE_NAME: Final = "swapper/0"
 SCHEDULED: Final = 1
 PENDING: Final = 1
 IRQ_NONE: Final = 0
@@ -31,6 +33,19 @@ TIMER_LINE: Final = 0
 """The local timer's interrupt stands for the line it has no number of."""
 MAX_ROUNDS: Final = 10_000
 """Work that keeps requeueing itself is cut here; the engine's step limit comes first, mostly."""
+
+
+@contextmanager
+def idle(machine: Machine) -> Iterator[None]:
+    """The task sleeps and nothing else wants the CPU: interrupts find the idle task."""
+    context = machine.context
+    sleeper, locks = context.task, context.locks
+    if machine.phase == "running" and context.may_sleep:
+        context.task, context.locks = Task(0, IDLE_NAME, kthread=True), []
+    try:
+        yield
+    finally:
+        context.task, context.locks = sleeper, locks
 
 
 def raise_irq(engine: Engine, line: int) -> int:
@@ -92,9 +107,13 @@ def run_timers(engine: Engine) -> None:
     run_hrtimers(engine)
     now = jiffies(machine)
     for work in sorted(world.delayed, key=lambda item: (world.delayed[item], item)):
-        if world.delayed[work] <= now:
+        if world.delayed[work] <= now and running(engine):
             del world.delayed[work]
-            world.works.append(work)
+            timer = work + abi.DELAYED_WORK["timer"][0]
+            with softirq(machine, "timer"), kernel_function(machine, "__run_timers"):
+                machine.memory.load(timer, 8)
+            if running(engine):
+                world.works.append(work)
 
 
 @contextmanager
@@ -137,25 +156,38 @@ def run_works(engine: Engine) -> None:
     """Let the kernel's worker thread empty its queue (process context)."""
     world, machine = world_of(engine), engine.machine
     for _ in range(MAX_ROUNDS):
-        if not world.works or not running(engine):
+        # A work item never runs twice at a time: queued again while it sleeps, it waits for itself.
+        work = next((item for item in world.works if item not in world.busy_works), None)
+        if work is None or not running(engine):
             return
-        work = world.works.popleft()
-        function = machine.memory.load(work + abi.WORK_STRUCT["func"][0], 8)
-        data = machine.memory.load(work, 8)
-        machine.memory.store(work, 8, data & ~PENDING)
+        world.works.remove(work)
         with process(machine, "kworker/0:1", WORKER_PID, kthread=True):
-            engine.call(function, work)
+            with kernel_function(machine, "assign_work"):
+                machine.memory.load(work + abi.WORK_STRUCT["entry"][0], 8)
+            function = machine.memory.load(work + abi.WORK_STRUCT["func"][0], 8)
+            data = machine.memory.load(work, 8)
+            machine.memory.store(work, 8, data & ~PENDING)
+            if running(engine):
+                engine.call(function, work)
 
 
 def run_threads(engine: Engine) -> None:
     """Run woken threaded handlers and kernel threads."""
     world, machine = world_of(engine), engine.machine
+    waiting = deque(entry for entry in world.threads if entry in world.busy_threads)
     while world.threads and running(engine):
-        function, line, dev_id = world.threads.popleft()
+        entry = world.threads.popleft()
+        if entry in world.busy_threads:
+            continue
+        function, line, dev_id = entry
         action = next((a for a in world.irqs.get(line, ()) if a.dev_id == dev_id), None)
         name = f"irq/{line}-{action.name if action else ''}"
+        world.busy_threads.append(entry)
         with process(machine, name, world.new_pid(), kthread=True):
             engine.call(function, line, dev_id)
+        world.busy_threads.remove(entry)
+    # One thread serves an action: what came while it sleeps is its next turn, not a second thread.
+    world.threads.extend(waiting)
     while world.kthreads and running(engine):
         task, function, data, name = world.kthreads.popleft()
         pid = abi.get(machine, task, abi.TASK_STRUCT, "pid")
@@ -168,8 +200,9 @@ def run_pending(engine: Engine) -> bool:
     from kmemquest.driver.bindings.locks import run_rcu_callbacks
 
     world = world_of(engine)
-    ready = bool(world.tasklets or world.threads or world.works or world.kthreads)
-    ready = ready or bool(world.rcu_callbacks)
+    ready = bool(world.tasklets or world.kthreads or world.rcu_callbacks)
+    ready = ready or any(entry not in world.busy_threads for entry in world.threads)
+    ready = ready or any(work not in world.busy_works for work in world.works)
     run_tasklets(engine)
     run_timers(engine)
     run_threads(engine)
@@ -190,6 +223,17 @@ def run_next(engine: Engine) -> bool:
     return running(engine)
 
 
+def advance_once(engine: Engine, end: int) -> bool:
+    """Let the next thing happen, at `end` at the latest; False when nothing can run any more."""
+    clock = engine.machine.clock
+    if run_pending(engine):
+        return running(engine)
+    due = _next_due(engine)
+    clock.advance(max((end if due is None else min(due, end)) - clock.now, 0))
+    run_pending(engine)
+    return running(engine)
+
+
 def advance(engine: Engine, nanoseconds: int) -> None:
     """Let simulated time pass, running timers and work as they come due."""
     machine = engine.machine
@@ -200,7 +244,8 @@ def advance(engine: Engine, nanoseconds: int) -> None:
         if due is None or due > end or not running(engine):
             break
         machine.clock.advance(max(due - machine.clock.now, 0))
-        run_pending(engine)
+        with idle(machine):
+            run_pending(engine)
     if machine.clock.now < end:
         machine.clock.advance(end - machine.clock.now)
     let_kernel_work(machine)

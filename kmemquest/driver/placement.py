@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.driver.binding import REGISTRY
-from kmemquest.driver.module_image import Module
+from kmemquest.driver.module_image import DataObject, Module
 from kmemquest.kernel.address import (
     KERNEL_IMAGE_START,
     MODULES_END,
     PAGE_SIZE,
     page_align,
 )
+from kmemquest.kernel.check.kasan import REDZONE
 from kmemquest.kernel.gfp import GFP_KERNEL
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 KERNEL_TEXT: Final = KERNEL_IMAGE_START + 0x20_0000
 """Where bound kernel functions pretend to lie, 0x100 bytes each."""
 KERNEL_DATA: Final = KERNEL_IMAGE_START + 0x140_0000
+KERNEL_INIT: Final = KERNEL_IMAGE_START + 0x180_0000
+"""Where the image's init sections were: given back after boot, mapped but not to be executed."""
 _IMAGE_FRAMES: Final = 1 << 40
 """Frames of the kernel image and of built-in code: beyond all RAM, never seen by an allocator."""
 _UNLOADED: Final = (".modinfo", ".kmq.", "__ksymtab", ".discard")
@@ -41,6 +44,8 @@ class Placement:
 
     symbols: dict[str, int] = field(default_factory=dict)
     areas: list[Area] = field(default_factory=list)
+    read_only: list[Area] = field(default_factory=list)
+    """Those of `areas` that hold text and constants."""
     init_area: Area | None = None
     init_symbols: set[str] = field(default_factory=set)
 
@@ -74,7 +79,10 @@ def place(machine: Machine, module: Module) -> Placement:
             group = "rodata"
         else:
             group = "data"
-        groups[group].append((item.name, item.size, item.align))
+        if machine.checks.kasan is not None and padded_for_kasan(item):
+            groups[group].append((item.name, padded_size(item.size), max(item.align, REDZONE)))
+        else:
+            groups[group].append((item.name, item.size, item.align))
     for group, members in groups.items():
         if not members:
             continue
@@ -84,9 +92,21 @@ def place(machine: Machine, module: Module) -> Placement:
             result.init_area = area
         else:
             result.areas.append(area)
+            if group in ("text", "rodata"):
+                result.read_only.append(area)
         for name, offset in offsets.items():
             result.symbols[name] = area.start + offset
     return result
+
+
+def padded_for_kasan(item: DataObject) -> bool:
+    """Tell whether gcc puts a red zone behind a static object: not where a section is named."""
+    return item.section in (".data", ".bss", ".rodata") and item.size > 0
+
+
+def padded_size(size: int) -> int:
+    """Bytes of a static object with its red zone (`asan_padded_size` of gcc)."""
+    return (-(-size // REDZONE) + 1) * REDZONE
 
 
 def fill(machine: Machine, module: Module, symbols: dict[str, int]) -> None:

@@ -7,7 +7,8 @@ of the macro use that made it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from difflib import get_close_matches
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -114,6 +115,8 @@ class Preprocessor:
                 hint = "a driver is one file here: put the contents of the header into it"
             elif name in _USER_HEADERS:
                 hint = _USER_HEADERS[name]
+            elif near := get_close_matches(name, _shipped(), n=1, cutoff=0.8):
+                hint = f"did you mean <{near[0]}>? {hint}"
             self.sink.error(place, f"{name}: No such file or directory", hint)
             raise BuildStop
         if self._depth >= INCLUDE_DEPTH:
@@ -329,6 +332,12 @@ class Preprocessor:
             else:
                 out.append(token)
         return out
+
+
+@cache
+def _shipped() -> list[str]:
+    """Return the names of the headers that can be included."""
+    return sorted(str(path.relative_to(INCLUDE_FOLDER)) for path in INCLUDE_FOLDER.rglob("*.h"))
 
 
 _USER_HEADERS: Final = {

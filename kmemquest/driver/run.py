@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from kmemquest.driver.build import BuildOptions, build
 from kmemquest.driver.script import DEFAULT_SCRIPT, ScriptStep, parse_script
 from kmemquest.driver.session import DriverSession, StepResult
+from kmemquest.driver.silent_damage import watch
+from kmemquest.driver.witness import Finding, Witness
 from kmemquest.kernel.events import Event, LogLine, Report
 from kmemquest.kernel.log import format_line
 from kmemquest.kernel.machine import Machine
@@ -20,7 +22,9 @@ from kmemquest.kernel.spec import Checkers, MachineSpec
 
 if TYPE_CHECKING:
     from kmemquest.driver.diagnostics import Diagnostic
+    from kmemquest.driver.fault_sweep import FaultSweep, SweepLimits
     from kmemquest.driver.limits import Limits
+    from kmemquest.driver.module_image import Module
     from kmemquest.driver.step import Observer
 
 DOES_NOT_COMPILE: Final = "does-not-compile"
@@ -47,6 +51,8 @@ class RunResult:
     results: tuple[StepResult, ...] = ()
     events: dict[str, int] = field(default_factory=dict)
     machine: Machine | None = None
+    findings: tuple[Finding, ...] = ()
+    """The reports again, with what is known of where and why."""
 
     @property
     def exit_code(self) -> int:
@@ -100,14 +106,16 @@ class RunResult:
 
 
 class _Listener:
-    """Counts events and keeps reports."""
+    """Counts events and keeps reports and findings."""
 
-    def __init__(self) -> None:
+    def __init__(self, machine: Machine, module: Module) -> None:
+        self.witness = Witness(machine, module)
         self.reports: list[Report] = []
         self.counts: Counter[str] = Counter()
 
     def __call__(self, event: Event) -> None:
         self.counts[type(event).__name__] += 1
+        self.witness(event)
         if isinstance(event, Report):
             self.reports.append(event)
 
@@ -132,24 +140,24 @@ def run_driver(
     same. A `machine` that is booted already may be handed in instead of a spec.
     """
     steps = parse_script(list(DEFAULT_SCRIPT) if script is None else script)
-    builtin = any(step.word in BUILTIN_WORDS for step in steps)
-    built = build(source, name, builtin=builtin)
-    diagnostics, module = built.diagnostics, built.module
-    if module is None and keep_going:
-        lenient = BuildOptions(werror=False, require_license=False)
-        module = build(source, name, builtin=builtin, options=lenient).module
+    builtin = is_builtin(steps)
+    diagnostics, module = module_of(source, name, builtin=builtin, keep_going=keep_going)
     if module is None:
         return RunResult(name, DOES_NOT_COMPILE, diagnostics)
     machine = machine or _boot(spec or MachineSpec(), checkers, builtin=builtin)
     first = len(machine.log.lines)
-    listener = _Listener()
+    unwatch = watch(machine)
+    listener = _Listener(machine, module)
     unsubscribe = machine.events.subscribe(listener)
     session = DriverSession(machine, module, observer, limits)
     try:
-        _perform(session, steps)
+        for number, step in enumerate(steps):
+            listener.witness.step = number
+            session.perform(step)
     finally:
         session.close()
         unsubscribe()
+        unwatch()
     return RunResult(
         name,
         session.outcome,
@@ -159,7 +167,47 @@ def run_driver(
         tuple(session.results),
         dict(listener.counts),
         machine,
+        tuple(listener.witness.findings),
     )
+
+
+def is_builtin(steps: tuple[ScriptStep, ...]) -> bool:
+    """Tell whether a script needs code that is part of the kernel instead of a module."""
+    return any(step.word in BUILTIN_WORDS for step in steps)
+
+
+def module_of(
+    source: str, name: str, *, builtin: bool, keep_going: bool = False
+) -> tuple[tuple[Diagnostic, ...], Module | None]:
+    """Build a driver; with `keep_going` also what only the compiler accepts."""
+    built = build(source, name, builtin=builtin)
+    module = built.module
+    if module is None and keep_going:
+        lenient = BuildOptions(werror=False, require_license=False)
+        module = build(source, name, builtin=builtin, options=lenient).module
+    return built.diagnostics, module
+
+
+def sweep_faults(
+    source: str,
+    name: str = "driver.c",
+    spec: MachineSpec | None = None,
+    script: object = None,
+    *,
+    checkers: Checkers | str | None = None,
+    keep_going: bool = False,
+    limits: SweepLimits | None = None,
+) -> tuple[tuple[Diagnostic, ...], FaultSweep | None]:
+    """Build a driver and fail each of its allocations in turn; no sweep if it does not compile."""
+    from kmemquest.driver.fault_sweep import sweep_driver
+
+    steps = parse_script(list(DEFAULT_SCRIPT) if script is None else script)
+    builtin = is_builtin(steps)
+    diagnostics, module = module_of(source, name, builtin=builtin, keep_going=keep_going)
+    if module is None:
+        return diagnostics, None
+    snapshot = _boot(spec or MachineSpec(), checkers, builtin=builtin).snapshot()
+    return diagnostics, sweep_driver(module, snapshot, steps, limits)
 
 
 def _boot(spec: MachineSpec, checkers: Checkers | str | None, *, builtin: bool) -> Machine:
@@ -168,11 +216,6 @@ def _boot(spec: MachineSpec, checkers: Checkers | str | None, *, builtin: bool) 
     if checkers is not None:
         spec = replace(spec, checkers=checkers)
     return Machine(spec) if builtin else Machine.boot(spec)
-
-
-def _perform(session: DriverSession, steps: tuple[ScriptStep, ...]) -> None:
-    for step in steps:
-        session.perform(step)
 
 
 __all__ = ["DriverSession", "RunResult", "StepResult", "run_driver"]

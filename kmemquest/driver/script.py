@@ -23,6 +23,7 @@ MAX_TRANSFER: Final = 16 << 20
 """Largest user buffer, in bytes."""
 CONTEXTS: Final = ("process", "softirq", "hardirq")
 PRESSURES: Final = ("page_cache", "hog", "drop_caches", "release")
+WHENCE: Final = ("set", "cur", "end")
 ACCESS: Final = {"read": 1, "write": 2, "rw": 3}
 
 
@@ -134,6 +135,12 @@ class _Reader:
             raise ScriptError(
                 f"{self.word}: {name} must be a size from 0 to {high} bytes, not {value!r}"
             )
+        return value
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        value = self.value(name, default)
+        if not isinstance(value, bool):
+            raise ScriptError(f"{self.word}: {name} must be true or false, not {value!r}")
         return value
 
     def data(self) -> bytes:
@@ -248,8 +255,10 @@ def _open(detail: object) -> dict[str, Any]:
     access = reader.text("access", "rw")
     if access not in ACCESS:
         raise ScriptError("open: access must be read, write or rw")
-    values = {"device": device, "as": reader.text("as", device), "access": access}
+    values: dict[str, Any] = {"device": device, "access": access}
+    values["as"] = reader.text("as", device)
     values["by"] = reader.text("by", "cat")
+    values["wait"] = reader.flag("wait", default=True)
     reader.done()
     return values
 
@@ -287,6 +296,77 @@ def _close(detail: object) -> dict[str, Any]:
     name = reader.text("file")
     reader.done()
     return {"file": name}
+
+
+def _seek(detail: object) -> dict[str, Any]:
+    reader = _Reader("seek", detail)
+    values: dict[str, Any] = {"file": reader.text("file")}
+    values["offset"] = reader.number("offset", 0, -(2**63), 2**63 - 1)
+    whence = reader.text("whence", "set")
+    if whence not in WHENCE:
+        raise ScriptError("seek: whence must be set, cur or end")
+    values["whence"] = WHENCE.index(whence)
+    reader.done()
+    return values
+
+
+def _poll(detail: object) -> dict[str, Any]:
+    reader = _Reader("poll", detail, "file")
+    values: dict[str, Any] = {"file": reader.text("file")}
+    values["events"] = reader.number("events", 0xFFFF_FFFF, 0, 0xFFFF_FFFF)
+    values["timeout"] = _duration(reader, "timeout", "0")
+    reader.done()
+    return values
+
+
+def _mmap(detail: object) -> dict[str, Any]:
+    reader = _Reader("mmap", detail)
+    values: dict[str, Any] = {"file": reader.text("file"), "size": reader.size("size", 4096)}
+    values["offset"] = reader.size("offset", 0, 1 << 40)
+    values["as"] = reader.text("as", values["file"])
+    values["access"] = reader.text("access", "rw")
+    if values["access"] not in ACCESS:
+        raise ScriptError("mmap: access must be read, write or rw")
+    values["shared"] = reader.flag("shared", default=True)
+    reader.done()
+    return values
+
+
+def _munmap(detail: object) -> dict[str, Any]:
+    reader = _Reader("munmap", detail, "map")
+    values = {"map": reader.text("map")}
+    reader.done()
+    return values
+
+
+def _peek(detail: object) -> dict[str, Any]:
+    reader = _Reader("peek", detail, "map")
+    values: dict[str, Any] = {"map": reader.text("map"), "size": reader.size("size", 4)}
+    values["offset"] = reader.size("offset", 0, 1 << 40)
+    reader.done()
+    return values
+
+
+def _poke(detail: object) -> dict[str, Any]:
+    reader = _Reader("poke", detail)
+    values: dict[str, Any] = {"map": reader.text("map"), "data": reader.data()}
+    values["offset"] = reader.size("offset", 0, 1 << 40)
+    reader.done()
+    return values
+
+
+def _exit(detail: object) -> dict[str, Any]:
+    reader = _Reader("exit", detail, "program")
+    values = {"program": reader.text("program")}
+    reader.done()
+    return values
+
+
+def _firmware(detail: object) -> dict[str, Any]:
+    reader = _Reader("firmware", detail)
+    values: dict[str, Any] = {"name": reader.text("name"), "data": reader.data()}
+    reader.done()
+    return values
 
 
 def _irq(detail: object) -> dict[str, Any]:
@@ -376,6 +456,16 @@ _READERS: Final[dict[str, Callable[[object], dict[str, Any]]]] = {
     "write": _write,
     "ioctl": _ioctl,
     "close": _close,
+    "seek": _seek,
+    "poll": _poll,
+    "mmap": _mmap,
+    "munmap": _munmap,
+    "peek": _peek,
+    "poke": _poke,
+    "exit": _exit,
+    "firmware": _firmware,
+    "suspend": _nothing("suspend"),
+    "resume": _nothing("resume"),
     "irq": _irq,
     "advance": _advance,
     "pending": _nothing("pending"),

@@ -31,6 +31,7 @@ from kmemquest.driver.files import FileCalls
 from kmemquest.driver.globals import PathError, read_path
 from kmemquest.driver.leaks import report_leaks
 from kmemquest.driver.module_text import announce_module, init_outcome, initcall_returned
+from kmemquest.driver.power import resume, suspend
 from kmemquest.driver.script import ScriptError, ScriptStep, parse_step
 from kmemquest.kernel.machine import Fate
 
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 INITCALL_LEVELS: Final = ("early", "0", "1", "2", "3", "4", "5", "6", "7")
 PAGE_SHIFT: Final = 12
+AWAKENING: Final = ("resume", "sync")
+"""What may follow a suspend: programs are frozen, interrupts off, and the clock stands still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +116,11 @@ class DriverSession:
         checked = parse_step(step)
         if not self.alive:
             return self._keep(StepResult(checked, note="not run: the machine is dead"))
+        if self.world.asleep and checked.word not in AWAKENING:
+            raise ScriptError(f"{checked.word}: the machine is suspended; use resume first")
         act = _ACTS[checked.word]
         result = act(self, checked)
-        if self._running and self.machine.phase == "running":
+        if self._running and self.machine.phase == "running" and not self.world.asleep:
             pending.run_pending(self.engine)
         self.settle()
         return self._keep(result)
@@ -178,6 +183,8 @@ class DriverSession:
             result = signed(self.engine.load(step.values["parameters"]))
             if self._running:
                 init_outcome(machine, self.module, result)
+                if machine.checks.lockdep is not None:
+                    machine.checks.lockdep.returning_to_user()
         self.init_result = result
         if not self._running:
             return StepResult(step, result, note="module_init did not return")
@@ -369,8 +376,22 @@ class DriverSession:
     # --- file operations ----------------------------------------------------------------------
 
     def _file(self, step: ScriptStep) -> StepResult:
-        result, data = self.files.perform(step, lambda: self._running)
-        return StepResult(step, result, data)
+        result, data, signal = self.files.perform(step, lambda: self._running)
+        return StepResult(step, result, data, signal)
+
+    def _firmware(self, step: ScriptStep) -> StepResult:
+        self.world.firmware[step.values["name"]] = step.values["data"]
+        return StepResult(step)
+
+    # --- sleep --------------------------------------------------------------------------------
+
+    def _suspend(self, step: ScriptStep) -> StepResult:
+        return StepResult(step, suspend(self.engine))
+
+    def _resume(self, step: ScriptStep) -> StepResult:
+        if not self.world.asleep:
+            raise ScriptError("resume: the machine is not suspended")
+        return StepResult(step, resume(self.engine))
 
 
 def _drop(value: Any) -> None:
@@ -397,4 +418,14 @@ _ACTS: Final[dict[str, Callable[[DriverSession, ScriptStep], StepResult]]] = {
     "write": DriverSession._file,
     "ioctl": DriverSession._file,
     "close": DriverSession._file,
+    "firmware": DriverSession._firmware,
+    "suspend": DriverSession._suspend,
+    "resume": DriverSession._resume,
+    "exit": DriverSession._file,
+    "poke": DriverSession._file,
+    "peek": DriverSession._file,
+    "munmap": DriverSession._file,
+    "mmap": DriverSession._file,
+    "poll": DriverSession._file,
+    "seek": DriverSession._file,
 }

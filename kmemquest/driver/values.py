@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from kmemquest.driver.c_types import CType, IntType, Member, PointerType, promoted
+from kmemquest.driver.c_types import UINT, CType, IntType, Member, PointerType, promoted
 from kmemquest.driver.diagnostics import Position
 from kmemquest.driver.parse import Attribute
 
@@ -143,7 +143,13 @@ def bit_field_type(member: Member) -> CType:
     assert member.width is not None
     if member.width < 32 or (member.width == 32 and member.type.signed):
         return promoted(IntType("short int", 2, signed=True, rank=2))
-    return promoted(member.type)
+    if member.width == 32:
+        return UINT
+    whole = promoted(member.type)
+    assert isinstance(whole, IntType)
+    if member.width == whole.bits:
+        return whole
+    return replace(whole, name=f"{whole.name}:{member.width}", width=member.width)
 
 
 def access_letter(ctype: CType) -> str:

@@ -1,24 +1,37 @@
 """Every observable act of the kernel: the one stream that leaves this room.
 
-Events are frozen and slotted. Frame numbers are pfns, orders are buddy orders, addresses are
-simulated virtual addresses, sizes are bytes, times are nanoseconds. Views, goals and checkers
-fold over the stream; nothing else may be asked how the machine got where it is.
+Events are slotted and never change (the type checker holds them to be frozen). Frame numbers are
+pfns, orders are buddy orders, addresses are simulated virtual addresses, sizes are bytes, times are
+nanoseconds. Views, goals and checkers fold over the stream; nothing else may be asked how the
+machine got where it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar, dataclass_transform
 
 from kmemquest.kernel.context import Frame
 
+_E = TypeVar("_E")
 
-@dataclass(frozen=True, slots=True)
+
 class Event:
     """The base of all events."""
 
+    __slots__ = ()
     topic: ClassVar[str] = ""
+
+
+@dataclass_transform(frozen_default=True)
+def _event(cls: type[_E]) -> type[_E]:
+    """Make a slotted, hashable dataclass that the type checker holds to be frozen.
+
+    Freezing at run time would cost four times as much per event: a frozen dataclass stores each
+    field by name through `object.__setattr__`.
+    """
+    return dataclass(slots=True, unsafe_hash=True)(cls)
 
 
 class EventStream:
@@ -55,7 +68,7 @@ class EventStream:
 # --- the log ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class LogLine(Event):
     """A line of the kernel log. `level` is KERN_* 0..7; `time` is nanoseconds since boot."""
 
@@ -65,7 +78,7 @@ class LogLine(Event):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class Report(Event):
     """The kernel (or the simulator, when `spoken` is false) says that something is wrong.
 
@@ -93,7 +106,7 @@ class Report(Event):
 # --- context ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class ContextEntered(Event):
     """A context begins: `kind` is process, softirq, hardirq, lock, unlock, rcu, irqs-off, …"""
 
@@ -102,7 +115,7 @@ class ContextEntered(Event):
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class ContextLeft(Event):
     """A context entered before ends."""
 
@@ -111,7 +124,7 @@ class ContextLeft(Event):
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class SleptInAtomic(Event):
     """A call that may sleep was made where sleeping is forbidden, whether or not anyone says so."""
 
@@ -121,7 +134,7 @@ class SleptInAtomic(Event):
     site: Frame | None
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class CallMade(Event):
     """The driver calls a kernel function; arguments are the raw 64-bit values."""
 
@@ -131,7 +144,7 @@ class CallMade(Event):
     site: Frame | None
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class CallReturned(Event):
     """That call returns; `cost` is what it took in simulated nanoseconds."""
 
@@ -145,7 +158,7 @@ class CallReturned(Event):
 # --- boot ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class MemblockChanged(Event):
     """memblock acted: `operation` is add, remove, reserve, phys_free, …; `end` is exclusive."""
 
@@ -156,7 +169,7 @@ class MemblockChanged(Event):
     caller: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class BootPhase(Event):
     """Boot reached a phase: `memblock`, `buddy`, `slab`, `vmalloc`, `late`, `running`."""
 
@@ -167,7 +180,7 @@ class BootPhase(Event):
 # --- page allocator -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class PagesAllocated(Event):
     """The page allocator handed out 2**order frames from `pfn` on."""
 
@@ -181,7 +194,7 @@ class PagesAllocated(Event):
     from_pcp: bool
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class PagesFreed(Event):
     """2**order frames came back; `to_pcp` when they stay on the per-CPU list for now."""
 
@@ -193,7 +206,7 @@ class PagesFreed(Event):
     to_pcp: bool
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class BlockListed(Event):
     """A free block was put on a free list, at its head or tail."""
 
@@ -206,7 +219,7 @@ class BlockListed(Event):
     tail: bool
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class BlockUnlisted(Event):
     """A free block was taken off its free list (handed out, split, merged or moved)."""
 
@@ -218,7 +231,7 @@ class BlockUnlisted(Event):
     migratetype: int
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class BlockSplit(Event):
     """A block of `from_order` at `pfn` was split down to `to_order` (`expand`)."""
 
@@ -228,7 +241,7 @@ class BlockSplit(Event):
     to_order: int
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class BlocksMerged(Event):
     """Buddies were merged; the result is a block of `to_order` at `pfn`."""
 
@@ -238,7 +251,7 @@ class BlocksMerged(Event):
     to_order: int
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class PageblockConverted(Event):
     """A pageblock of 512 frames from `pfn` on changed its migratetype."""
 
@@ -249,7 +262,7 @@ class PageblockConverted(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class PcpRefilled(Event):
     """A per-CPU list took blocks from the buddy lists; `pfns` in list order."""
 
@@ -262,7 +275,7 @@ class PcpRefilled(Event):
     pfns: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class PcpDrained(Event):
     """A per-CPU list gave blocks back to the buddy lists: pairs of (pfn, order)."""
 
@@ -273,7 +286,7 @@ class PcpDrained(Event):
     blocks: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class WatermarkFailed(Event):
     """A zone was passed over: free pages minus what must stay do not suffice.
 
@@ -290,7 +303,7 @@ class WatermarkFailed(Event):
     shortage: bool
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class SlowPathEntered(Event):
     """The fast path failed; the slow path begins (`__alloc_pages_slowpath`)."""
 
@@ -299,7 +312,7 @@ class SlowPathEntered(Event):
     gfp: int
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class AllocationFailed(Event):
     """A page request ended without a page; `reason` in plain words."""
 
@@ -309,7 +322,7 @@ class AllocationFailed(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class KswapdWoken(Event):
     """kswapd of a node was woken for an order."""
 
@@ -318,7 +331,7 @@ class KswapdWoken(Event):
     order: int
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class Reclaimed(Event):
     """Page-cache frames were reclaimed; `by` is kswapd or direct."""
 
@@ -327,7 +340,7 @@ class Reclaimed(Event):
     pfns: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class PageCacheFilled(Event):
     """The simulated page cache took frames."""
 
@@ -335,7 +348,7 @@ class PageCacheFilled(Event):
     pfns: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class Compacted(Event):
     """Compaction ran in a zone; `moves` are (from pfn, to pfn) of the migrated pages."""
 
@@ -347,7 +360,7 @@ class Compacted(Event):
     succeeded: bool
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class OomKilled(Event):
     """The OOM killer chose a task; `freed_pages` came back."""
 
@@ -360,7 +373,7 @@ class OomKilled(Event):
 # --- slab ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class CacheCreated(Event):
     """A kmem_cache exists now (or an existing one got an alias: `merged_into`)."""
 
@@ -374,7 +387,7 @@ class CacheCreated(Event):
     merged_into: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class CacheDestroyed(Event):
     """A kmem_cache is gone; `leaked` objects were still alive."""
 
@@ -383,7 +396,7 @@ class CacheDestroyed(Event):
     leaked: int
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class SlabCreated(Event):
     """A cache took 2**order frames from `pfn` on for `objects` objects."""
 
@@ -395,7 +408,7 @@ class SlabCreated(Event):
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class SlabDiscarded(Event):
     """An empty slab went back to the page allocator."""
 
@@ -405,7 +418,7 @@ class SlabDiscarded(Event):
     order: int
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class ObjectAllocated(Event):
     """An object was handed out: `requested` bytes wanted, `size` bytes usable, in slot `index`.
 
@@ -424,7 +437,7 @@ class ObjectAllocated(Event):
     order: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class ObjectFreed(Event):
     """An object came back."""
 
@@ -439,7 +452,7 @@ class ObjectFreed(Event):
 # --- vmalloc ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class VmAreaCreated(Event):
     """An area of the vmalloc window is in use: [start, end) including its guard page.
 
@@ -455,7 +468,7 @@ class VmAreaCreated(Event):
     physical: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class VmAreaFreed(Event):
     """An area was unmapped; its address range stays lazily reserved until a purge."""
 
@@ -465,7 +478,7 @@ class VmAreaFreed(Event):
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class VmAreasPurged(Event):
     """The lazily freed ranges are available again; `ranges` are [start, end) pairs."""
 
@@ -476,7 +489,7 @@ class VmAreasPurged(Event):
 # --- per-CPU, mempool ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class PercpuAllocated(Event):
     """`size` bytes for every possible CPU; `token` is the per-CPU pointer."""
 
@@ -487,7 +500,7 @@ class PercpuAllocated(Event):
     site: Frame | None
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class PercpuFreed(Event):
     """A per-CPU area came back."""
 
@@ -496,7 +509,7 @@ class PercpuFreed(Event):
     site: Frame | None
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class MempoolChanged(Event):
     """A mempool's reserve changed: `operation` is create, take, refill, wait, destroy."""
 
@@ -510,7 +523,7 @@ class MempoolChanged(Event):
 # --- DMA ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class DmaMaskSet(Event):
     """A device's mask was set, or refused (`result` is the return value)."""
 
@@ -522,7 +535,7 @@ class DmaMaskSet(Event):
     result: int
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class CoherentAllocated(Event):
     """dma_alloc_coherent returned: CPU address, DMA handle, frames taken."""
 
@@ -537,7 +550,7 @@ class CoherentAllocated(Event):
     site: Frame | None
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class CoherentFreed(Event):
     """A coherent buffer came back."""
 
@@ -549,7 +562,7 @@ class CoherentFreed(Event):
     site: Frame | None
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class DmaMapped(Event):
     """A streaming mapping: `bounced` when it goes through swiotlb, `direction` as the kernel's."""
 
@@ -563,7 +576,7 @@ class DmaMapped(Event):
     site: Frame | None
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class DmaMapFailed(Event):
     """A streaming mapping was refused; `reason` in plain words."""
 
@@ -574,7 +587,7 @@ class DmaMapFailed(Event):
     site: Frame | None
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class DmaUnmapped(Event):
     """A streaming mapping ended."""
 
@@ -586,7 +599,7 @@ class DmaUnmapped(Event):
     site: Frame | None
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class DmaSynced(Event):
     """Ownership of a mapping went to the CPU or to the device."""
 
@@ -598,7 +611,7 @@ class DmaSynced(Event):
     for_cpu: bool
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class DeviceTouched(Event):
     """The simulated device read or wrote memory by DMA."""
 
@@ -613,7 +626,7 @@ class DeviceTouched(Event):
 # --- user side ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class CopiedToUser(Event):
     """Kernel bytes reached user space; `stale` of them were never written since allocation.
 
@@ -630,7 +643,7 @@ class CopiedToUser(Event):
     site: Frame | None
 
 
-@dataclass(frozen=True, slots=True)
+@_event
 class CopiedFromUser(Event):
     """User bytes were copied into the kernel."""
 

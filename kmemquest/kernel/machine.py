@@ -113,11 +113,13 @@ class Machine:
         """The driver statement being executed."""
         return self.context.site
 
-    def fault(self, address: int, size: int, *, write: bool) -> None:
-        """A CPU access hit an unmapped address: oops (`arch/x86/mm/fault.c`)."""
+    def fault(
+        self, address: int, size: int, *, write: bool, present: bool = False, execute: bool = False
+    ) -> None:
+        """A CPU access hit an unmapped or forbidden address: oops (`arch/x86/mm/fault.c`)."""
         from kmemquest.kernel.check.oops import page_fault_oops
 
-        page_fault_oops(self, address, size, write=write)
+        page_fault_oops(self, address, size, write=write, present=present, execute=execute)
 
     def kill_task(self) -> None:
         """The running task dies of an oops; where it must not die the machine panics instead."""

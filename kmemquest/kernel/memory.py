@@ -16,11 +16,13 @@ from kmemquest.kernel.address import (
     STRUCT_PAGE_SIZE,
     VMEMMAP_START,
 )
+from kmemquest.kernel.mm.frame import PAGEBLOCK_SHIFT
 
 if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
 
 _OFFSET_MASK: Final = PAGE_SIZE - 1
+PAGEBLOCK_FRAMES: Final = 1 << PAGEBLOCK_SHIFT
 SECTION_PAGES: Final = 1 << 15
 """Pages of a memory section, 128 MiB: struct pages exist for whole sections."""
 MEMORY_MAP: Final = 1 << 53
@@ -41,6 +43,10 @@ class Memory:
         """Virtual page number -> pfn, for all mappings but the direct map."""
         self.stale: dict[int, bytearray] = {}
         """pfn -> one byte per byte: 1 where the present owner has never written."""
+        self.read_only: set[int] = set()
+        """Virtual page numbers whose mapping forbids stores: a module's text and constants."""
+        self.touched: dict[int, int] = {}
+        """Pageblock number -> a bit for each of its frames that may be in `frames` or `stale`."""
 
     # --- translation ----------------------------------------------------------------------
 
@@ -64,6 +70,12 @@ class Memory:
     def unmap_page(self, address: int) -> None:
         """Remove the mapping of one page, if there is one."""
         self.page_table.pop(address >> PAGE_SHIFT, None)
+        self.read_only.discard(address >> PAGE_SHIFT)
+
+    def protect(self, address: int, size: int) -> None:
+        """Forbid stores to the pages of `size` bytes (`set_memory_ro`)."""
+        last = address + size - 1
+        self.read_only.update(range(address >> PAGE_SHIFT, (last >> PAGE_SHIFT) + 1))
 
     # --- checked access: what driver code does ----------------------------------------------
 
@@ -85,6 +97,9 @@ class Memory:
         kasan = self._machine.checks.kasan
         if kasan is not None:
             kasan.check_access(address, size, write=False)
+        shadow = self._machine.checks.shadow
+        if shadow is not None:
+            shadow.check_access(address, size, write=False)
         physical = self._physical_run(address, size)
         if physical is None:
             self._machine.fault(address, size, write=False)
@@ -97,9 +112,17 @@ class Memory:
         kasan = self._machine.checks.kasan
         if kasan is not None:
             kasan.check_access(address, len(data), write=True)
+        shadow = self._machine.checks.shadow
+        if shadow is not None:
+            shadow.check_access(address, len(data), write=True)
         physical = self._physical_run(address, len(data))
         if physical is None:
             self._machine.fault(address, len(data), write=True)
+            return False
+        if self.read_only and not self.read_only.isdisjoint(
+            (address >> PAGE_SHIFT, address + len(data) - 1 >> PAGE_SHIFT)
+        ):
+            self._machine.fault(address, len(data), write=True, present=True)
             return False
         self._scatter(physical, address, data)
         return True
@@ -150,6 +173,10 @@ class Memory:
             frame = self.frames.get(pfn)
             if frame is None:
                 frame = self.frames[pfn] = bytearray(PAGE_SIZE)
+                self._touch(pfn)
+                if physical >= MEMORY_MAP:
+                    place = (physical & ~_OFFSET_MASK) - MEMORY_MAP
+                    self._machine.pages.note_written_map(place // STRUCT_PAGE_SIZE)
             frame[offset : offset + chunk] = data[position : position + chunk]
             marks = self.stale.get(pfn)
             if marks is not None:
@@ -174,17 +201,48 @@ class Memory:
 
     def zero_frames(self, pfn: int, count: int) -> None:
         """Zero whole frames; costs nothing for frames never written."""
-        frames, stale = self.frames, self.stale
-        if not frames and not stale:
-            return
-        if count > len(frames) + len(stale):
-            for touched in [p for p in (*frames, *stale) if pfn <= p < pfn + count]:
-                frames.pop(touched, None)
-                stale.pop(touched, None)
-            return
-        for touched in range(pfn, pfn + count):
-            frames.pop(touched, None)
-            stale.pop(touched, None)
+        end = pfn + count
+        for block in range(pfn >> PAGEBLOCK_SHIFT, (end - 1 >> PAGEBLOCK_SHIFT) + 1):
+            touched = self.touched.get(block)
+            if touched is None:
+                continue
+            start = block << PAGEBLOCK_SHIFT
+            window = (1 << min(end - start, PAGEBLOCK_FRAMES)) - (1 << max(pfn - start, 0))
+            hit = touched & window
+            if hit == touched:
+                del self.touched[block]
+            else:
+                self.touched[block] = touched ^ hit
+            while hit:
+                lowest = hit & -hit
+                frame = start + lowest.bit_length() - 1
+                self.frames.pop(frame, None)
+                self.stale.pop(frame, None)
+                hit ^= lowest
+
+    def move_frame(self, source: int, target: int) -> None:
+        """Give a frame the contents of another, which then reads as zero."""
+        self.zero_frames(target, 1)
+        contents = self.frames.get(source)
+        marks = self.stale.get(source)
+        self.zero_frames(source, 1)
+        if contents is not None:
+            self.frames[target] = contents
+            self._touch(target)
+        if marks is not None:
+            self.stale[target] = marks
+            self._touch(target)
+
+    def _touch(self, pfn: int) -> None:
+        block = pfn >> PAGEBLOCK_SHIFT
+        self.touched[block] = self.touched.get(block, 0) | 1 << (pfn & PAGEBLOCK_FRAMES - 1)
+
+    def struct_page(self, pfn: int) -> bytes | None:
+        """Return what drivers wrote into a frame's struct page; None where nobody wrote."""
+        place = MEMORY_MAP + pfn * STRUCT_PAGE_SIZE
+        if place >> PAGE_SHIFT not in self.frames:
+            return None
+        return self.read_physical(place, STRUCT_PAGE_SIZE)
 
     # --- who wrote what: the basis of "stale data" ------------------------------------------
 
@@ -225,6 +283,7 @@ class Memory:
                 marks = self.stale.get(pfn)
                 if marks is None and value:
                     marks = self.stale[pfn] = bytearray(PAGE_SIZE)
+                    self._touch(pfn)
                 if marks is not None:
                     marks[offset : offset + chunk] = bytes([value]) * chunk
             address += chunk

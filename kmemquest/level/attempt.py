@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from kmemquest.content.problem import did_you_mean
-from kmemquest.kernel.spec import MachineSpec
-from kmemquest.level.picture import EMPTY, take_picture
-from kmemquest.level.recorder import Recorder
+from kmemquest.level.diagnose import NAMED, named_answer_problem, truths_of
+from kmemquest.level.model import MAX_DRIVER, apply_edits
 from kmemquest.level.recording import Recording
-from kmemquest.level.source import DriverSource, substitute
+from kmemquest.level.source import DriverSource, substitute, with_constant
+from kmemquest.level.trial import Trial
 
 if TYPE_CHECKING:
-    from kmemquest.kernel.machine import Machine
     from kmemquest.level.load import Level
-
-MAX_BOOTED: Final = 6
-"""Booted machines kept per process; a level retried starts from its snapshot."""
-
-_booted: dict[tuple[MachineSpec, int, str, bool], bytes] = {}
+    from kmemquest.level.model import Slot
 
 
 class AnswerError(ValueError):
@@ -31,6 +26,7 @@ class Attempt:
     """One try at a level: `answers` maps slots to options (or to C text, for open slots).
 
     `seed` replaces the machine's seed ("same level, other machine"); None keeps the level's.
+    `constants` give #defines of the driver other values (a sweep does that).
     """
 
     def __init__(
@@ -40,11 +36,13 @@ class Attempt:
         *,
         prediction: str | None = None,
         seed: int | None = None,
+        constants: Mapping[str, str] | None = None,
     ) -> None:
         self.level = level
         self.answers = dict(answers)
         self.prediction = prediction
         self.seed = seed
+        self.constants = dict(constants or {})
         self.source = self._source()
 
     def _source(self) -> DriverSource:
@@ -53,54 +51,54 @@ class Attempt:
             if name not in file.slots:
                 hint = did_you_mean(name, file.slots)
                 raise AnswerError(f"{file.id} has no slot {name!r}; {hint}")
+        driver = file.driver
         texts = {}
         for name, slot in file.slots.items():
-            if slot.kind != "predict":
+            if slot.kind == "driver":
+                driver = answer_text(self.level, name, self.answers.get(name))
+            elif slot.kind not in NAMED:
                 texts[name] = answer_text(self.level, name, self.answers.get(name))
-            elif name in self.answers and self.answers[name] not in slot.options:
-                hint = did_you_mean(self.answers[name], slot.options)
-                raise AnswerError(f"slot {name!r} has no option {self.answers[name]!r}; {hint}")
-        return substitute(file.driver, texts)
+            elif name in self.answers:
+                problem = named_answer_problem(name, slot, self.answers[name])
+                if problem:
+                    raise AnswerError(problem)
+        for constant, value in self.constants.items():
+            driver = with_constant(driver, constant, value)
+        return substitute(driver, texts)
 
     def run(self) -> Recording:
         """Build, boot, run, record; equal inputs give equal recordings."""
-        from kmemquest.driver.build import build
+        return self.trial().run()
 
+    def trial(self, *, with_truths: bool = True) -> Trial:
+        """Return the attempt as a trial: its source on the level's machine, with its script."""
         file = self.level.file
         spec = file.machine.spec()
         if self.seed is not None:
             spec = replace(spec, seed=self.seed)
-        built = build(self.source.text, self.file_name, builtin=file.builtin)
-        blank = Recording(
+        history = file.machine.history
+        return Trial(
+            self.source,
+            self.file_name,
+            spec,
+            tuple(file.script),
+            builtin=file.builtin,
+            uptime=history.uptime,
+            wear=history.seed if self.seed is None else self.seed,
+            watch=self.level.watched_globals,
             level=file.id,
             answers=tuple(sorted(self.answers.items())),
-            spec=spec,
-            source=self.source,
-            picture=EMPTY,
-            diagnostics=built.diagnostics,
             prediction=self.prediction,
+            proc=tuple(file.artefacts),
+            faults=self._asks_for_faults(),
+            truths=truths_of(self.level, self.seed) if with_truths else (),
         )
-        if built.module is None or not built.ok:
-            return replace(blank, outcome="does-not-compile")
-        history = file.machine.history
-        seed = history.seed if self.seed is None else self.seed
-        machine = booted_machine(spec, seed, history.uptime, builtin=file.builtin)
-        recorder = Recorder(machine, self.file_name)
-        before = take_picture(machine)
-        recorder.run(built.module, file.script, watch=self.level.watched_globals)
-        return replace(
-            blank,
-            picture=before,
-            events=tuple(recorder.events),
-            steps=recorder.finished_steps(),
-            outcome=recorder.outcome,
-            script=tuple(recorder.script),
-            notes=tuple(recorder.notes),
-            watched=tuple(recorder.watched.items()),
-            dropped_steps=recorder.dropped,
-            rebases=tuple(recorder.rebases),
-            picture_after=take_picture(machine),
-        )
+
+    def _asks_for_faults(self) -> bool:
+        from kmemquest.level.goals_faults import SurvivesFaults
+
+        named = (*self.level.goals, *self.level.stars)
+        return any(isinstance(item.predicate, SurvivesFaults) for item in named)
 
     @property
     def file_name(self) -> str:
@@ -111,6 +109,8 @@ class Attempt:
 def answer_text(level: Level, name: str, answer: str | None) -> str:
     """Return the C text that an answer puts in the place of a slot; AnswerError if unknown."""
     slot = level.file.slots[name]
+    if slot.kind == "driver":
+        return _whole_driver(level, slot, answer)
     if answer is None:
         return slot.empty
     if slot.kind == "choice":
@@ -126,31 +126,19 @@ def answer_text(level: Level, name: str, answer: str | None) -> str:
     return text
 
 
+def _whole_driver(level: Level, slot: Slot, answer: str | None) -> str:
+    start = level.file.driver
+    if answer is None:
+        return start
+    text = apply_edits(start, slot.edits[answer]) if answer in slot.edits else answer
+    if len(text) > MAX_DRIVER:
+        raise AnswerError(f"the driver is longer than {MAX_DRIVER} characters")
+    return text
+
+
 def _ordered(name: str, options: Mapping[str, str], answer: str) -> str:
     words = [word.strip() for word in answer.split(",")]
     if sorted(words) != sorted(options):
         expected = ",".join(options)
         raise AnswerError(f"slot {name!r}: expected every one of {expected} once, parted by commas")
     return "\n".join(options[word].rstrip("\n") for word in words)
-
-
-def booted_machine(spec: MachineSpec, seed: int, uptime: str, *, builtin: bool) -> Machine:
-    """Return a fresh machine of a spec, aged by its history; booted once per process.
-
-    For built-in code the machine stops in the memblock phase.
-    """
-    from kmemquest.kernel.machine import Machine
-
-    key = (spec, seed, uptime, builtin)
-    snapshot = _booted.pop(key, None)
-    if snapshot is None:
-        machine = Machine(spec) if builtin else Machine.boot(spec)
-        if not builtin and uptime != "fresh":
-            from kmemquest.kernel.history import age
-
-            age(machine, seed, uptime)
-        snapshot = machine.snapshot()
-    _booted[key] = snapshot
-    while len(_booted) > MAX_BOOTED:
-        del _booted[next(iter(_booted))]
-    return Machine.restore(snapshot)

@@ -32,7 +32,7 @@ def compare(
     """
     name = slot or next(iter(level.file.slots))
     base = {**level.file.solution, **answers}
-    for option in level.file.slots[name].options:
+    for option in level.file.slots[name].names:
         chosen = {**base, name: option}
         recording = Attempt(level, chosen, seed=seed).run()
         yield OptionOutcome(

@@ -179,7 +179,7 @@ class Returns(Predicate):
                 return Outcome(
                     False,
                     _("{step} returned {found}.").format(step=self.step, found=found),
-                    max(mark.last_event - 1, mark.first_event),
+                    max(0, min(mark.last_event, len(evidence.recording.events)) - 1),
                 )
         if not any(mark.name == self.step for mark in evidence.recording.script):
             return Outcome(False, _("{step} was never reached.").format(step=self.step))

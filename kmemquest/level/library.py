@@ -11,7 +11,7 @@ from kmemquest.content import levels_root
 from kmemquest.content.problem import ProblemsFound, did_you_mean
 from kmemquest.content.safe_yaml import read_yaml
 from kmemquest.content.shape import convert
-from kmemquest.i18n import language
+from kmemquest.i18n import LANGUAGES, language
 from kmemquest.level.load import Level, load_level, text_path
 from kmemquest.level.model import CampaignFile, CampaignText, LevelText, WorldText
 
@@ -63,6 +63,19 @@ class Entry:
         }
 
 
+def languages_beside(path: Path) -> tuple[str, ...]:
+    """Return the languages that a level must have: those of its pack, if it lies in one."""
+    manifest = path.resolve().parent.parent / "pack.yaml"
+    if not manifest.is_file():
+        return LANGUAGES
+    from kmemquest.level.pack import open_pack
+
+    try:
+        return open_pack(manifest.parent).languages
+    except ProblemsFound:
+        return LANGUAGES
+
+
 class Library:
     """The levels of the campaign in order."""
 
@@ -93,10 +106,16 @@ class Library:
         raise UnknownLevel(f"no level is called {level_id!r}; {hint}")
 
     def find(self, word: str) -> Level:
-        """Load a level by its id or by the path of its file."""
+        """Load a level by its id (`PACK/LEVEL` for those of packs) or by the path of its file."""
         path = Path(word)
         if path.suffix in (".yaml", ".yml") and path.is_file():
-            return load_level(path)
+            return load_level(path, languages=languages_beside(path))
+        if "/" in word or not any(entry.id == word for entry in self.entries):
+            from kmemquest.level.pack_store import find_pack_level
+
+            found = find_pack_level(word)
+            if found is not None:
+                return found
         return self.entry(word).load()
 
     def after(self, level_id: str) -> Entry | None:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from kmemquest.i18n import _, ngettext
 from kmemquest.kernel import events as ev
+from kmemquest.level.demonstrate import demonstrations
+from kmemquest.level.diagnose import artefacts
 from kmemquest.level.goals_memory import duration
 from kmemquest.level.goals_run import context_word, report_sentence
 from kmemquest.level.load import Level
+from kmemquest.level.model import WRITTEN
 from kmemquest.level.predicate import Predicate
 from kmemquest.level.probes import answer_label
 from kmemquest.level.recording import Recording
 from kmemquest.level.verdict import GoalResult, Verdict
 from kmemquest.level.views.viewset import StepViews
 from kmemquest.level.why import tell
+
+SHOWN_STEPS: Final = 40
+"""Steps of a demonstration that are told."""
 
 
 def brief_lines(level: Level) -> Iterator[str]:
@@ -32,13 +39,46 @@ def brief_lines(level: Level) -> Iterator[str]:
         yield f"  - {named.predicate.text()}"
     for stars, named in zip(("★★", "★★★"), level.stars, strict=True):
         yield f"  {stars} {named.predicate.text()}"
-    for name, slot in level.file.slots.items():
-        yield _("Options for {slot}:").format(slot=name)
-        for option in slot.options:
-            yield f"  {option}: {level.option_label(name, option)}"
+    for name in level.file.slots:
+        yield from slot_lines(level, name)
     yield level.text().ask or level.probe.text()
     for answer in level.file.predict.of:
         yield f"  {answer}: {answer_label(answer)}"
+
+
+def slot_lines(level: Level, name: str) -> Iterator[str]:
+    """Tell a slot: its question and its options; what the player writes has none to show."""
+    slot = level.file.slots[name]
+    if slot.kind in WRITTEN:
+        yield _("Write C for {slot}.").format(slot=name)
+        return
+    question = level.question(name)
+    yield question or _("Options for {slot}:").format(slot=name)
+    for option in slot.options:
+        yield f"  {option}: {level.option_label(name, option)}"
+    if slot.kind == "order":
+        yield _("Put all of them in order, parted by commas.")
+
+
+def artefact_lines(level: Level) -> Iterator[str]:
+    """Tell what the player of a diagnosis is handed: the log and files of /proc."""
+    for artefact in artefacts(level):
+        yield _("What the machine left: {file}").format(file=artefact.name)
+        yield from artefact.text.rstrip("\n").split("\n")
+        yield ""
+
+
+def demonstration_lines(level: Level) -> Iterator[str]:
+    """Tell the runs that the engine demonstrates before the player's turn."""
+    for shown in demonstrations(level):
+        yield shown.text
+        for index in range(min(len(shown.recording.steps), SHOWN_STEPS)):
+            yield "  " + step_line(shown.recording, index)
+        if shown.verdict is not None:
+            for goal in shown.verdict.goals:
+                if not goal.met:
+                    yield "  " + _goal_line(goal)
+        yield ""
 
 
 def step_line(recording: Recording, index: int) -> str:

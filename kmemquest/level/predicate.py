@@ -29,6 +29,10 @@ class Outcome:
     why: str
     event: int | None = None
     kind: str = ""
+    line: int = 0
+    """The driver's line of the first bad step, where no event of the recording tells it."""
+    function: str = ""
+    context: str = ""
 
 
 class Predicate(msgspec.Struct, forbid_unknown_fields=True):
@@ -75,9 +79,9 @@ class Parsed:
 
 def load_predicates() -> dict[str, type[Predicate]]:
     """Return the whole list (the modules register themselves when imported)."""
-    from kmemquest.level import goals_memory, goals_run
+    from kmemquest.level import goals_faults, goals_memory, goals_run
 
-    del goals_memory, goals_run
+    del goals_faults, goals_memory, goals_run
     return PREDICATES
 
 

@@ -177,6 +177,81 @@ def _failures_of(evidence: Evidence, function: str) -> str:
     return str(sum(call.failed for call in evidence.calls if call.function == function))
 
 
+def _order_of_slot(evidence: Evidence, slot: str) -> str:
+    allocation = _allocation_in_slot(evidence, slot)
+    if allocation is None or not allocation.pfns:
+        return NOTHING
+    return str((len(allocation.pfns) - 1).bit_length())
+
+
+# The first report is the first bad step that a kernel, or its checkers, could have told of.
+
+
+def _line_of_report(evidence: Evidence, target: str) -> str:
+    del target
+    site = evidence.reports[0][1].site if evidence.reports else None
+    return NOTHING if site is None else str(site.line)
+
+
+def _function_of_report(evidence: Evidence, target: str) -> str:
+    del target
+    site = evidence.reports[0][1].site if evidence.reports else None
+    return NOTHING if site is None else site.function
+
+
+def _related_line(evidence: Evidence, role: str) -> str:
+    related = evidence.reports[0][1].related if evidence.reports else ()
+    return next((str(frame.line) for word, frame in related if word == role), NOTHING)
+
+
+def _line_of_allocation(evidence: Evidence, target: str) -> str:
+    del target
+    found = _related_line(evidence, "allocated")
+    if found != NOTHING:
+        return found
+    allocation = _reported_object(evidence)
+    site = allocation.call.site if allocation else None
+    return NOTHING if site is None else str(site.line)
+
+
+def _line_of_free(evidence: Evidence, target: str) -> str:
+    del target
+    return _related_line(evidence, "freed")
+
+
+def _reported_object(evidence: Evidence) -> Allocation | None:
+    """Return the last allocation before the first report that holds, or borders on, its address."""
+    if not evidence.reports:
+        return None
+    index, report = evidence.reports[0]
+    before = [a for a in evidence.allocations if a.call.first < index]
+    for allocation in reversed(before):
+        size = max(allocation.consumed, allocation.requested)
+        if allocation.address <= report.address < allocation.address + size:
+            return allocation
+    return None
+
+
+def _cache_of_report(evidence: Evidence, target: str) -> str:
+    del target
+    allocation = _reported_object(evidence)
+    return NOTHING if allocation is None else allocation.cache or NOTHING
+
+
+def _allocator_of_report(evidence: Evidence, target: str) -> str:
+    del target
+    allocation = _reported_object(evidence)
+    return NOTHING if allocation is None else allocation.call.function
+
+
+def _line_of_failure(evidence: Evidence, target: str) -> str:
+    del target
+    for call in evidence.allocation_calls():
+        if call.failed and call.site is not None:
+            return str(call.site.line)
+    return NOTHING
+
+
 _PROBES: Final[dict[str, _Kind]] = {
     "context-of-slot": _Kind(N_("In which context does your line run?"), "slot", _context_of_slot),
     "context-of-function": _Kind(
@@ -203,8 +278,29 @@ _PROBES: Final[dict[str, _Kind]] = {
     "outcome": _Kind(N_("How will the run end?"), "", _outcome),
     "calls-of": _Kind(N_("How often will {target}() be called?"), "function", _calls_of),
     "failures-of": _Kind(N_("How often will {target}() fail?"), "function", _failures_of),
+    "order-of-slot": _Kind(
+        N_("Of which order is the block behind one allocation?"), "slot", _order_of_slot
+    ),
+    "line-of-report": _Kind(N_("Which line did it?"), "", _line_of_report),
+    "function-of-report": _Kind(N_("Which function did it?"), "", _function_of_report),
+    "line-of-allocation": _Kind(
+        N_("Which line allocated the memory concerned?"), "", _line_of_allocation
+    ),
+    "line-of-free": _Kind(N_("Which line gave the memory concerned back?"), "", _line_of_free),
+    "cache-of-report": _Kind(
+        N_("From which slab cache is the object concerned?"), "", _cache_of_report
+    ),
+    "allocator-of-report": _Kind(
+        N_("Which function handed the memory concerned out?"), "", _allocator_of_report
+    ),
+    "line-of-failure": _Kind(N_("Which allocation fails first?"), "", _line_of_failure),
 }
 """The closed list."""
+
+LINE_PROBES: Final = frozenset(
+    ("line-of-report", "line-of-allocation", "line-of-free", "line-of-failure")
+)
+"""Probes whose answer is a line of the driver; options name it by its text."""
 
 ANSWER_WORDS: Final[dict[str, str]] = {
     "process": N_("process"),

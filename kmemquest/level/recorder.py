@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from kmemquest.kernel import events as ev
@@ -17,17 +18,29 @@ if TYPE_CHECKING:
 MAX_STEPS: Final = 20_000
 """Steps kept; later ones run, but cannot be looked at one by one."""
 MAX_EVENTS: Final = 400_000
-MAX_STATEMENTS: Final = 300_000
+MAX_STATEMENTS: Final = 200_000
 """Statements after which one call into the driver counts as an endless loop."""
 MAX_LOCALS: Final = 24
+MAX_RUN: Final = 400_000
+"""Statements of a whole run; many short calls are as endless as one long one."""
 
 _BOOT_TOPICS: Final = frozenset(("pages", "buddy", "pcp", "slab", "vmalloc", "percpu", "reclaim"))
+
+
+class RunCancelled(BaseException):
+    """The player does not want to wait for this run any longer.
+
+    Not an Exception: the engine takes those for defects of its own and goes on.
+    """
 
 
 class Recorder:
     """Collects one run of a module on a machine."""
 
-    def __init__(self, machine: Machine, file: str) -> None:
+    def __init__(
+        self, machine: Machine, file: str, cancelled: Callable[[], bool] | None = None
+    ) -> None:
+        self._cancelled = cancelled
         self.machine = machine
         self.file = file
         self.events: list[ev.Event] = []
@@ -38,6 +51,7 @@ class Recorder:
         self.rebases: list[tuple[int, Picture]] = []
         self.outcome = "ran"
         self.dropped = 0
+        self._steps_left = [0]
         self._booting = machine.phase != "running"
 
     # --- observers ------------------------------------------------------------------------
@@ -57,8 +71,12 @@ class Recorder:
 
     def on_step(self, info: StepInfo) -> None:
         """Write down a statement that is about to run."""
+        if self._cancelled is not None and self._cancelled():
+            raise RunCancelled
         if len(self.steps) >= MAX_STEPS:
             self.dropped += 1
+            if self.dropped > MAX_RUN - MAX_STEPS:
+                self._steps_left[0] = 0
             return
         context = self.machine.context
         first = len(self.events)
@@ -77,6 +95,7 @@ class Recorder:
                 last_event=first,
                 locals=_locals(info),
                 time=self.machine.clock.now,
+                irqs_off=context.irqs_disabled,
             )
         )
 
@@ -96,9 +115,12 @@ class Recorder:
         from kmemquest.driver.limits import Limits
         from kmemquest.driver.script import ScriptError
         from kmemquest.driver.session import DriverSession
+        from kmemquest.driver.silent_damage import watch as watch_silently
 
+        unwatch = watch_silently(self.machine)
         unsubscribe = self.machine.events.subscribe(self.on_event)
         session = DriverSession(self.machine, module, self, Limits(steps=MAX_STATEMENTS))
+        self._steps_left = session.engine.steps_left
         try:
             for step in script:
                 if not session.alive:
@@ -119,6 +141,7 @@ class Recorder:
         finally:
             session.close()
             unsubscribe()
+            unwatch()
         self.outcome = session.outcome
         if session.engine.stopped is not None:
             self.notes.append(session.engine.stopped.detail)

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kmemquest.driver.diagnostics import Diagnostic
 from kmemquest.i18n import ngettext
@@ -19,6 +19,9 @@ from kmemquest.kernel.events import Event, LogLine, Report
 from kmemquest.kernel.spec import MachineSpec
 from kmemquest.level.picture import Picture
 from kmemquest.level.source import DriverSource
+
+if TYPE_CHECKING:
+    from kmemquest.driver.fault_sweep import FaultSweep
 
 OUTCOMES: Final = (
     "ran", "init-failed", "does-not-compile", "task-killed", "panicked", "stopped",
@@ -52,6 +55,7 @@ class Step:
     last_event: int
     locals: tuple[StepLocal, ...] = ()
     time: int = 0
+    irqs_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,13 @@ class Recording:
     prediction: str | None = None
     rebases: tuple[tuple[int, Picture], ...] = ()
     """Pictures taken on the way (after the handover of early boot), by event index."""
+    faults: FaultSweep | None = None
+    """What came of failing each allocation in turn, where a goal asks for it."""
     picture_after: Picture | None = field(default=None, compare=False)
+    proc: tuple[tuple[str, str], ...] = ()
+    """Files of /proc as they were when the script had ended: name -> text."""
+    truths: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Diagnose slot -> the answers that the incident proves right."""
 
     @cached_property
     def log(self) -> tuple[LogLine, ...]:
@@ -167,4 +177,6 @@ class Recording:
             yield repr(event)
         for step in self.steps:
             yield repr(step)
+        if self.faults is not None:
+            yield repr(self.faults.as_json())
         yield repr((self.script, self.diagnostics, self.notes, self.watched, self.dropped_steps))

@@ -10,6 +10,7 @@ from typing import Final
 
 from kmemquest.i18n import N_
 from kmemquest.level.report_kind import Kind
+from kmemquest.level.reports_silent import SILENT_KINDS
 from kmemquest.level.reports_subsystems import SUBSYSTEM_KINDS
 
 _UNKNOWN: Final = Kind(
@@ -21,6 +22,7 @@ _UNKNOWN: Final = Kind(
 
 KINDS: Final[dict[str, Kind]] = {
     **SUBSYSTEM_KINDS,
+    **SILENT_KINDS,
     "sleep-in-atomic": Kind(
         N_("sleep in atomic context"),
         N_(
@@ -159,11 +161,18 @@ KINDS: Final[dict[str, Kind]] = {
 }
 
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
-    "out-of-bounds": ("slab-out-of-bounds", "vmalloc-out-of-bounds"),
+    "out-of-bounds": (
+        "slab-out-of-bounds",
+        "vmalloc-out-of-bounds",
+        "page-out-of-bounds",
+        "global-out-of-bounds",
+        "stack-out-of-bounds",
+    ),
     "use-after-free": ("slab-use-after-free", "page-use-after-free"),
     "bad-free": (
         "double-free",
         "invalid-free",
+        "free-size-mismatch",
         "bad-vfree",
         "wrong-cache",
         "bad-iounmap",
@@ -172,12 +181,17 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "deadlocks": ("deadlock", "task-hangs", "hung-task", "soft-lockup", "lock-not-released"),
     "dma-misuse": (
         "dma-api",
+        "dma-after-unmap",
         "dma-compound",
         "dma-direction",
         "dma-free-irqs-off",
+        "dma-freed-while-mapped",
         "dma-map-vmalloc",
         "dma-no-mask",
+        "dma-outside-mapping",
         "dma-overflow",
+        "dma-ownership",
+        "dma-unreachable",
     ),
     "oops": (
         "null-dereference",
@@ -185,6 +199,9 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
         "user-pointer-dereference",
         "general-protection-fault",
         "kernel-bug",
+        "divide-error",
+        "fortify",
+        "usercopy",
         "panic",
     ),
 }

@@ -305,4 +305,40 @@ SUBSYSTEM_KINDS: Final[dict[str, Kind]] = {
         N_("The same where CONFIG_HARDENED_USERCOPY is set, as distributions do."),
         "mm/usercopy.c:__check_object_size",
     ),
+    "copy-overflow": Kind(
+        N_("copy longer than its buffer"),
+        N_("The compiler knows the size of a local or static buffer: bound the copy by it."),
+        N_("The same warning, and the copy is refused."),
+        "include/linux/thread_info.h:check_copy_size",
+    ),
+    "lock-not-initialised": Kind(
+        N_("lock that was not initialised"),
+        N_("A lock is initialised with spin_lock_init() or mutex_init() before its first use."),
+        N_("Nobody says anything, as long as the memory happens to be zero."),
+        "locking/lockdep-design",
+    ),
+    "spinlock": Kind(
+        N_("spinlock that is none"),
+        N_("A spinlock is initialised once and unlocked by whoever locked it."),
+        N_("Nobody says anything: the lock protects nothing."),
+        "locking/spinlocks",
+    ),
+    "mutex": Kind(
+        N_("mutex that is none"),
+        N_("A mutex is initialised once and unlocked by the task that locked it."),
+        N_("Nobody says anything: the lock protects nothing."),
+        "locking/mutex-design",
+    ),
+    "sleep-in-rcu-reader": Kind(
+        N_("sleep inside an RCU reader"),
+        N_("Between rcu_read_lock() and rcu_read_unlock() nothing may give up the CPU."),
+        N_("The same warning; the grace period may end too early or never."),
+        "RCU/checklist",
+    ),
+    "mapping-of-freed-page": Kind(
+        N_("freed page still mapped to user space"),
+        N_("A page that a process has mapped stays allocated until the mapping is gone."),
+        N_("Nobody says anything: the process reads and writes the next owner's memory."),
+        "driver-api/uio-howto",
+    ),
 }

@@ -97,6 +97,17 @@ def fragments(driver: str) -> tuple[tuple[Fragment, ...], ...]:
     return tuple(lines)
 
 
+def define_of(constant: str) -> re.Pattern[str]:
+    """Return the pattern of a #define line: what stands before the value, and the value."""
+    name = re.escape(constant)
+    return re.compile(rf"^(#[ \t]*define[ \t]+{name}[ \t]+)([^\s/]\S*)", re.MULTILINE)
+
+
+def with_constant(driver: str, constant: str, value: str) -> str:
+    """Return the driver with another value behind `#define constant`."""
+    return define_of(constant).sub(lambda match: match[1] + value, driver, count=1)
+
+
 def duplicates(names: Iterable[str]) -> list[str]:
     """Return names that come more than once, in order of their second coming."""
     seen: set[str] = set()

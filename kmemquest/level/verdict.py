@@ -14,6 +14,7 @@ from kmemquest.level.goals_run import report_sentence
 from kmemquest.level.load import RUNS_TO_THE_END, Level
 from kmemquest.level.predicate import Outcome
 from kmemquest.level.recording import Recording
+from kmemquest.level.report_fixes import fix_of
 from kmemquest.level.reports import kind_of
 
 MAX_LOG_LINES: Final = 400
@@ -30,6 +31,9 @@ class GoalResult:
     why: str
     event: int | None = None
     kind: str = ""
+    line: int = 0
+    function: str = ""
+    context: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,9 @@ class Rule:
     text: str
     silently: str
     reference: str
+    fix: str = ""
+    page: str = ""
+    """A path of the kernel's documentation, empty when unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +173,10 @@ def log_lines(recording: Recording, limit: int = MAX_LOG_LINES) -> list[str]:
 
 
 def _result(goal_id: str, text: str, outcome: Outcome) -> GoalResult:
-    return GoalResult(goal_id, text, outcome.met, outcome.why, outcome.event, outcome.kind)
+    return GoalResult(
+        goal_id, text, outcome.met, outcome.why, outcome.event, outcome.kind, outcome.line,
+        outcome.function, outcome.context,
+    )  # fmt: skip
 
 
 def _first_bad(evidence: Evidence, goals: list[GoalResult]) -> FirstBad | None:
@@ -177,7 +187,10 @@ def _first_bad(evidence: Evidence, goals: list[GoalResult]) -> FirstBad | None:
     broken = [goal for goal in goals if not goal.met and goal.event is not None]
     if not broken:
         missing = next((goal for goal in goals if not goal.met), None)
-        return FirstBad(None, 0, "", "", missing.why, None) if missing else None
+        if missing is None:
+            return None
+        where = missing.line, missing.function, missing.context
+        return FirstBad(None, *where, missing.why, None)
     goal = min(broken, key=lambda goal: goal.event or 0)
     assert goal.event is not None
     step = recording.step_at(goal.event)
@@ -204,7 +217,9 @@ def _rule(goals: list[GoalResult]) -> Rule | None:
         return None
     kind = kind_of(broken[0].kind)
     silently = _(kind.silently) if kind.silently else ""
-    return Rule(broken[0].kind, _(kind.rule), silently, kind.reference)
+    fix = fix_of(broken[0].kind)
+    page = f"Documentation/{fix.page}"
+    return Rule(broken[0].kind, _(kind.rule), silently, kind.reference, _(fix.text), page)
 
 
 def _figures(evidence: Evidence, level: Level) -> Figures:

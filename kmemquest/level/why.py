@@ -12,6 +12,7 @@ from kmemquest.level.call_words import word_call, word_value
 from kmemquest.level.goals_memory import duration
 from kmemquest.level.goals_run import context_word, report_sentence
 from kmemquest.level.recording import Recording
+from kmemquest.level.report_fixes import fix_of
 from kmemquest.level.reports import kind_of
 
 MAX_FACTS: Final = 40
@@ -88,6 +89,9 @@ def _about_report(report: ev.Report, index: int) -> list[Fact]:
         template = roles.get(role, role + ": {function}():{line}")
         facts.append(Fact(template.format(line=frame.line, function=frame.function), index))
     facts.append(Fact(_("Rule: {rule}").format(rule=_(kind_of(report.kind).rule)), index))
+    fix = fix_of(report.kind)
+    facts.append(Fact(_("Fix: {fix}").format(fix=_(fix.text)), index))
+    facts.append(Fact(_("Read: {page}").format(page=f"Documentation/{fix.page}"), index))
     return facts
 
 

@@ -93,7 +93,14 @@ def _generated(
 
 
 def shuffled(question: Question, chance: random.Random) -> Question:
-    """Return the question with its options in an order drawn from `chance`."""
-    order = list(range(len(question.options)))
-    chance.shuffle(order)
-    return replace(question, options=tuple(question.options[i] for i in order))
+    """Return the question with its options in an order drawn from `chance`.
+
+    Suspicious lines stay in the order of the driver, and an order to find is never shown solved.
+    """
+    if question.kind in ("bug", "numeric", "code"):
+        return question
+    options = list(question.options)
+    while True:
+        chance.shuffle(options)
+        if len(options) < 2 or tuple(option.id for option in options) != question.order:
+            return replace(question, options=tuple(options))

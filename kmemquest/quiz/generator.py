@@ -47,18 +47,21 @@ class Generator:
     topic: str
     difficulty: int
     make: Callable[[random.Random], Draft] = field(repr=False)
+    revision: int = 1
+    """Raised when a family asks for something else than before: its review starts over."""
+    tags: tuple[str, ...] = ()
 
 
 GENERATORS: Final[dict[str, Generator]] = {}
 
 
 def generator(
-    name: str, topic: str, difficulty: int
+    name: str, topic: str, difficulty: int, *, revision: int = 1, tags: tuple[str, ...] = ()
 ) -> Callable[[Callable[[random.Random], Draft]], Callable[[random.Random], Draft]]:
     """Register a generator function under a stable name."""
 
     def register(make: Callable[[random.Random], Draft]) -> Callable[[random.Random], Draft]:
-        GENERATORS[name] = Generator(name, topic, difficulty, make)
+        GENERATORS[name] = Generator(name, topic, difficulty, make, revision, tags)
         return make
 
     return register
@@ -80,7 +83,8 @@ def generate(name: str, seed: int, in_language: str = "en") -> Question:
     for wrong in draft.wrong:
         if wrong.text not in taken and len(options) <= MAX_WRONG_OPTIONS:
             taken.add(wrong.text)
-            options.append(Option(wrong.misconception, wrong.text, wrong.feedback, correct=False))
+            belief = wrong.misconception
+            options.append(Option(belief, wrong.text, wrong.feedback, False, belief))
     chance.shuffle(options)
     return Question(
         id=f"{name}#{seed}",
@@ -92,4 +96,6 @@ def generate(name: str, seed: int, in_language: str = "en") -> Question:
         explanation=draft.explanation,
         sources=draft.sources,
         seed=seed,
+        revision=made.revision,
+        tags=made.tags,
     )

@@ -54,3 +54,16 @@ class QuizTally:
     seen: int = 0
     right: int = 0
     last_right: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Text of the driver lab that is not in a file yet.
+
+    `name` tells what it belongs to (a file, a level's answer, nothing); `setup` holds what goes
+    with it (machine, checkers, script) as words of the lab's own.
+    """
+
+    name: str
+    text: str
+    setup: Mapping[str, str] = field(default_factory=dict)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from kmemquest.store import review_shelf
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE attempt (
@@ -30,6 +32,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     ),
     ("CREATE TABLE hint (level TEXT PRIMARY KEY, shown INTEGER NOT NULL) WITHOUT ROWID",),
+    (
+        """CREATE TABLE draft (
+            name TEXT PRIMARY KEY,
+            text TEXT NOT NULL,
+            setup TEXT NOT NULL,
+            at REAL NOT NULL
+        ) WITHOUT ROWID""",
+    ),
+    review_shelf.TABLES,
 )
 """Append only: a released migration never changes."""
 

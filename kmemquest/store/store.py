@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from kmemquest.store.database import open_or_replace
 from kmemquest.store.paths import save_path
-from kmemquest.store.records import Attempt, LevelProgress, QuizAnswer, QuizTally
+from kmemquest.store.records import Attempt, Draft, LevelProgress, QuizAnswer, QuizTally
+from kmemquest.store.review_shelf import ReviewShelf, Statement
 from kmemquest.store.trouble import Trouble, kind_of
 
-Statement = tuple[str, tuple[object, ...]]
+_SAVE_DRAFT = "INSERT OR REPLACE INTO draft (name, text, setup, at) VALUES (?, ?, ?, ?)"
 
 
 class Store:
@@ -41,6 +42,9 @@ class Store:
         self._levels: dict[str, LevelProgress] = {}
         self._questions: dict[str, QuizTally] = {}
         self._settings: dict[str, str] = {}
+        self.review = ReviewShelf(self._write_all)
+        """Cards, grades and exams of the interview trainer."""
+        self._drafts: dict[str, Draft] = {}
         if connection is not None:
             self._read(connection)
 
@@ -149,6 +153,23 @@ class Store:
         )
         return after
 
+    def forget_questions(
+        self, questions: Collection[str], items: Collection[str], kinds: Sequence[str]
+    ) -> tuple[str, ...]:
+        """Drop what belongs to questions that are no more; returns the review items dropped.
+
+        `questions` are all ids of the bank, `items` all review items of the given `kinds`
+        (prefixes). Answers to generated questions (`family#seed`) stay.
+        """
+        gone = [name for name in self._questions if "#" not in name and name not in questions]
+        for name in gone:
+            del self._questions[name]
+        if gone:
+            self._write_all(
+                [("DELETE FROM quiz_answer WHERE question = ?", (name,)) for name in gone]
+            )
+        return self.review.forget_all_but(items, kinds)
+
     # --- settings ---------------------------------------------------------------------------
 
     def get(self, name: str, default: str = "") -> str:
@@ -162,6 +183,36 @@ class Store:
         self._settings[name] = value
         self._write("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", name, value)
 
+    # --- drafts -----------------------------------------------------------------------------
+
+    def draft(self, name: str) -> Draft | None:
+        """Text of the lab that was left unsaved under a name, if there is any."""
+        return self._drafts.get(name)
+
+    def save_draft(self, draft: Draft) -> None:
+        """Keep a draft; the one before under its name is replaced in one transaction."""
+        if self._drafts.get(draft.name) == draft:
+            return
+        self._drafts[draft.name] = draft
+        # Drafts come every second: while the disk refuses, only the last of each waits.
+        self._waiting = [
+            (statement, values)
+            for statement, values in self._waiting
+            if statement != _SAVE_DRAFT or values[0] != draft.name
+        ]
+        self._write(
+            _SAVE_DRAFT,
+            draft.name,
+            draft.text,
+            json.dumps(dict(draft.setup), sort_keys=True),
+            self._now(),
+        )
+
+    def drop_draft(self, name: str) -> None:
+        """Forget a draft: it was saved elsewhere, or is not wanted any more."""
+        if self._drafts.pop(name, None) is not None:
+            self._write("DELETE FROM draft WHERE name = ?", name)
+
     # --- the file ---------------------------------------------------------------------------
 
     @property
@@ -170,9 +221,13 @@ class Store:
         return len(self._waiting)
 
     def _write(self, statement: str, *values: object) -> None:
+        self._write_all([(statement, values)])
+
+    def _write_all(self, statements: Sequence[Statement]) -> None:
+        """Write statements that belong together: all of them reach the file, or none."""
         if self.path == Path(":memory:"):
             return
-        self._waiting.append((statement, values))
+        self._waiting.extend(statements)
         self._flush()
 
     def _flush(self) -> None:
@@ -211,7 +266,10 @@ class Store:
         return self._connection is not None
 
     def _read(self, connection: sqlite3.Connection) -> None:
+        self.review.read(connection)
         self._settings = dict(connection.execute("SELECT name, value FROM setting"))
+        for name, text, setup in connection.execute("SELECT name, text, setup FROM draft"):
+            self._drafts[name] = Draft(name, text, _answers(setup))
         hints: dict[str, int] = dict(connection.execute("SELECT level, shown FROM hint"))
         rows = connection.execute(
             "SELECT level, COUNT(*), MAX(stars), MAX(passed), answers, MAX(id)"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from kmemquest.tui.glyphs import Glyphs
+    from kmemquest.tui.lab_model import LabCase
     from kmemquest.tui.model import Desk
 
 MINIMUM = (80, 24)
@@ -33,10 +34,17 @@ UNABLE = ("dumb", "unknown")
 """Terminal types that print from left to right and nothing else."""
 
 
-def run(*, tour: bool = False, language: str | None = None, level: str | None = None) -> int:
+def run(
+    *,
+    tour: bool = False,
+    language: str | None = None,
+    level: str | None = None,
+    lab: str | None = None,
+) -> int:
     """Play in this terminal until the player leaves; returns the process's exit status.
 
-    `level` is the id or the file of a level to open at once. A terminal that cannot place a
+    `level` is the id or the file of a level to open at once; `lab` opens the driver lab, on the
+    file of that name if it is not empty. A terminal that cannot place a
     cursor is told so, with status 2.
     """
     if os.environ.get("TERM") in UNABLE:
@@ -44,7 +52,7 @@ def run(*, tour: bool = False, language: str | None = None, level: str | None = 
         print(_("This terminal cannot place a cursor; `kmemquest --plain` plays line by line."))
         return 2
     services = Services.real(language)
-    app = GameApp(services, tour=tour, level=level)
+    app = GameApp(services, tour=tour, level=level, lab=lab)
     try:
         app.run()
     finally:
@@ -68,12 +76,20 @@ class GameApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS = bindings(GAME)
 
-    def __init__(self, services: Services, *, tour: bool = False, level: str | None = None) -> None:
+    def __init__(
+        self,
+        services: Services,
+        *,
+        tour: bool = False,
+        level: str | None = None,
+        lab: str | None = None,
+    ) -> None:
         set_language(services.preferences.language)
         super().__init__()
         self.services = services
         self.tour = Tour() if tour else None
         self._first_level = level
+        self._lab = lab
         self._told: str | None = None
         self._inks: tuple[str, Inks] | None = None
         for theme in themes.build_themes():
@@ -105,7 +121,7 @@ class GameApp(App[None]):
 
     def on_mount(self) -> None:
         """Start the tour, or open the level, that was asked for."""
-        if self.tour is not None or self._first_level is not None:
+        if self.tour is not None or self._first_level is not None or self._lab is not None:
             self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -116,6 +132,8 @@ class GameApp(App[None]):
             self.start_tour()
         elif self._first_level is not None:
             self.open_level(self._first_level)
+        elif self._lab is not None:
+            self.open_lab(file=self._lab)
 
     def _too_small(self, size: Size) -> bool:
         return size.width < MINIMUM[0] or size.height < MINIMUM[1]
@@ -186,6 +204,12 @@ class GameApp(App[None]):
         from kmemquest.tui import places
 
         places.open_level(self, level)
+
+    def open_lab(self, case: LabCase | None = None, file: str = "") -> None:
+        """Open the driver lab."""
+        from kmemquest.tui import places
+
+        places.open_lab(self, case, file)
 
     def show_level(self, desk: Desk) -> None:
         """Show an open level."""

@@ -14,6 +14,7 @@ PLACES = tuple(
     for place, label, help_text in (
         ("campaign", N_("campaign map"), N_("All levels with your stars.")),
         ("quiz", N_("interview trainer"), N_("Questions as interviewers ask them.")),
+        ("lab", N_("driver lab"), N_("Write a driver and see what the kernel would do.")),
         ("tour", N_("guided tour"), N_("Five minutes with a guide, to a first win.")),
         ("progress", N_("progress"), N_("What you have done so far.")),
         ("settings", N_("settings"), N_("Language, colours, motion, glyphs.")),

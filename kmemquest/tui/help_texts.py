@@ -29,6 +29,20 @@ SCREENS: Final = {
         "option does. All rows are really run; Enter opens a row's recording."
     ),
     "debrief": N_("What the level wanted to teach, and where to read on."),
+    "lab": N_(
+        "Write C as a driver author would; the build looks at it while you type. Choose the "
+        "machine, what its kernel is built with, and the events that happen to the driver; then "
+        "run it and step through what came of it. What is not saved is kept as a draft."
+    ),
+    "lab-run": N_(
+        "The run, statement by statement, with context, variables, call stack, memory and log. A "
+        "production kernel is silent about most mistakes: the findings tell what happened anyway."
+    ),
+    "lab-findings": N_(
+        "Everything that went wrong, in order: the first is the first bad step. Each with its "
+        "line, the rule that it breaks, and the lines of allocation and free. Below, this run "
+        "beside the one before it."
+    ),
     "quiz-menu": N_("Questions by topic. Where an answer can be computed, the simulator did."),
     "quiz": N_(
         "One question at a time. Press the letter of an answer, then Enter. The explanation tells "
@@ -55,6 +69,10 @@ WIDGETS: Final = {
         "woken; below min, only requests that may dip into reserves are served."
     ),
     "table": N_("One row per thing; rows that the step changed are marked in reverse."),
+    "editor": N_(
+        "Text to edit: Tab indents, Shift+Tab takes a tab off, Ctrl+/ makes comments, Ctrl+Z "
+        "undoes, Shift with the arrow keys selects, Ctrl+C and Ctrl+V copy and paste."
+    ),
     "source": N_("The driver as it is compiled. The highlighted part is the open place."),
     "log": N_("The kernel log up to this step; a pointer marks lines printed by this step."),
     "choices": N_("Move with the arrow keys, choose with Enter, or press an entry's own key."),

@@ -28,6 +28,7 @@ from kmemquest.tui.play_source import LevelPlay
 
 if TYPE_CHECKING:
     from kmemquest.level.load import Level
+    from kmemquest.tui.lab_model import LabCase
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -125,6 +126,8 @@ class LevelDesk:
 
     def _slot(self, name: str) -> Slot:
         slot = self._level.file.slots[name]
+        if slot.kind == "driver":
+            return Slot(name, "", (), "driver")
         kind = "fill" if slot.kind in ("fill", "edit") else "choice"
         options = tuple(
             Option(option, self._level.option_label(name, option)) for option in slot.options
@@ -151,12 +154,16 @@ class LevelDesk:
         from kmemquest.level.attempt import answer_text
 
         texts = {}
+        driver = self._level.file.driver
         for name, slot in self._level.file.slots.items():
             answer = answers.get(name)
+            if slot.kind == "driver":
+                driver = answer_text(self._level, name, answer or None)
+                continue
             if slot.kind == "predict":
                 continue
             texts[name] = answer_text(self._level, name, answer) if answer else open_slot()
-        return source_of(substitute(self._level.file.driver, texts), "driver.c")
+        return source_of(substitute(driver, texts), "driver.c")
 
     def run(self, answers: Mapping[str, str], prediction: str | None) -> LevelPlay:
         """Run an attempt."""
@@ -174,7 +181,7 @@ class LevelDesk:
         choices: list[dict[str, str]] = []
         if len(file.slots) == 1:
             name = next(iter(file.slots))
-            choices = [{name: option} for option in file.slots[name].options]
+            choices = [{name: option} for option in file.slots[name].names]
         else:
             choices = [solution, *({**solution, **wrong.answers} for wrong in file.wrong)]
         return [partial(self._outcome, answers) for answers in choices]
@@ -188,7 +195,7 @@ class LevelDesk:
         labels = [
             self._level.option_label(name, option)
             for name, option in answers.items()
-            if option in self._level.file.slots[name].options
+            if option in self._level.file.slots[name].names
         ]
         failed = next((goal for goal in verdict.goals if not goal.met), None)
         return Outcome(
@@ -209,6 +216,30 @@ class LevelDesk:
     def references(self) -> Sequence[str]:
         """Where to read on."""
         return tuple(self._level.file.refs)
+
+    def lab(self, answers: Mapping[str, str], slot: str = "") -> LabCase:
+        """The driver with these answers on the level's machine, for the lab."""
+        from kmemquest.level.attempt import Attempt
+        from kmemquest.tui.lab_model import LEVEL, LabCase, Setup
+        from kmemquest.tui.lab_source import script_text
+
+        file = self._level.file
+        attempt = Attempt(self._level, answers)
+        uptime = file.machine.history.uptime
+        title = f"{self._number} {self._level.text().title}".strip()
+        return LabCase(
+            f"answer:{file.id}:{slot}" if slot else f"level:{file.id}",
+            title,
+            attempt.source.text.rstrip("\n") + "\n",
+            attempt.file_name,
+            setup=Setup(LEVEL, uptime, LEVEL, script_text(list(file.script))),
+            level=file.id,
+            slot=slot,
+            spec=file.machine.spec(),
+            uptime=uptime,
+            wear=file.machine.history.seed,
+            builtin=file.builtin,
+        )
 
 
 def open_slot() -> str:

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from kmemquest.tui.lab_model import LabCase
 
 # --- the catalogue --------------------------------------------------------------------------
 
@@ -342,6 +345,9 @@ class Desk(Protocol):
 
     def references(self) -> Sequence[str]:
         """Where to read on."""
+
+    def lab(self, answers: Mapping[str, str], slot: str = "") -> LabCase:
+        """The driver with these answers, for the lab; with `slot`, as the answer to that slot."""
 
 
 class Library(Protocol):

@@ -8,10 +8,11 @@ from kmemquest.tui.model import LevelUnavailable
 
 if TYPE_CHECKING:
     from kmemquest.tui.app import GameApp
+    from kmemquest.tui.lab_model import LabCase
 
 
 def open_place(app: GameApp, place: str) -> None:
-    """Open `continue`, `campaign`, `quiz`, `progress`, `settings`, `about` or `tour`."""
+    """Open `continue`, `campaign`, `quiz`, `lab`, `progress`, `settings`, `about` or `tour`."""
     try:
         _open(app, place)
     except LevelUnavailable as error:
@@ -35,6 +36,8 @@ def _open(app: GameApp, place: str) -> None:
         from kmemquest.tui.screens.quiz_menu import QuizMenuScreen
 
         app.push_screen(QuizMenuScreen(app.services.trainer.topics()))
+    elif place == "lab":
+        open_lab(app)
     elif place == "progress":
         from kmemquest.tui.screens.progress import ProgressScreen
 
@@ -60,3 +63,17 @@ def open_level(app: GameApp, level: str) -> None:
     app.services.store.set("last-title", f"{desk.brief.number} {desk.brief.title}")
     app.tell_trouble()
     app.show_level(desk)
+
+
+def open_lab(app: GameApp, case: LabCase | None = None, file: str = "") -> None:
+    """Open the driver lab on a case, on a file, or empty; says why a file cannot be opened."""
+    from kmemquest.tui.lab_files import FileTrouble, case_of_file
+    from kmemquest.tui.lab_model import empty_case
+    from kmemquest.tui.screens.lab import LabScreen
+
+    try:
+        chosen = case or (case_of_file(file) if file else empty_case())
+    except FileTrouble as trouble:
+        app.notify(str(trouble), severity="error", timeout=12)
+        return
+    app.push_screen(LabScreen(chosen))

@@ -30,13 +30,11 @@ GRAVE_LEVEL = 3
 """KERN_ERR: lines at this level or below it are marked in the log."""
 
 
-class LevelPlay:
-    """A finished run."""
+class RecordedPlay:
+    """A finished run, step by step."""
 
-    def __init__(self, level: Level, recording: Recording, judged: Judged, source: Source) -> None:
-        self._level = level
+    def __init__(self, recording: Recording, source: Source) -> None:
         self.recording = recording
-        self.judged = judged
         self.source = source
         self._views = ViewSet(recording)
         self._spans = zone_spans(recording)
@@ -114,7 +112,14 @@ class LevelPlay:
                 return [fact.text for fact in why(self.recording, chosen.first_event + offset)]
         return [text for text in map(tell, events) if text]
 
-    # --- the verdict --------------------------------------------------------------------------
+
+class LevelPlay(RecordedPlay):
+    """A finished run of a level, with what it came to."""
+
+    def __init__(self, level: Level, recording: Recording, judged: Judged, source: Source) -> None:
+        super().__init__(recording, source)
+        self._level = level
+        self.judged = judged
 
     @cached_property
     def verdict(self) -> Verdict:

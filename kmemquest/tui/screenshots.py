@@ -49,6 +49,9 @@ BAD = (("1", "level"), ("right", "level"), *RUN)
 LAST = (("4", "level"), ("right", "level"), *RUN)
 STEPS = (("n", "watch"),) * 4
 RX = "rx-ring-refill"
+LAB_SLIP = (*((("down", "lab"),) * 8), ("end", "lab"), ("backspace", "lab"))
+"""Takes a semicolon away."""
+LAB_BAD = (("1", "level"), ("l", "lab"), ("ctrl+r", "lab-run"))
 SHOTS: tuple[Shot, ...] = (
     Shot("home", ()),
     Shot("campaign", (("m", "campaign"),), played=True),
@@ -72,6 +75,15 @@ SHOTS: tuple[Shot, ...] = (
     Shot("debrief", (*GOOD, ("v", "verdict"), ("d", "debrief")), level=RX),
     Shot("quiz-topics", (("i", "quiz-menu"),)),
     Shot("quiz", (("i", "quiz-menu"), ("enter", "quiz"), ("enter", "quiz"))),
+    Shot("lab", (("l", "lab"),)),
+    Shot("lab-problems", (("l", "lab"), *LAB_SLIP)),
+    Shot("lab-level-wide", (("2", "level"), ("l", "lab")), WIDE, level=RX),
+    Shot("lab-run", (*LAB_BAD, ("e", "lab-run")), level=RX),
+    Shot("lab-run-wide", (*LAB_BAD, ("e", "lab-run")), WIDE, level=RX),
+    Shot("lab-findings", (*LAB_BAD, ("f", "lab-findings")), level=RX),
+    Shot(
+        "lab-sweep-wide", (*LAB_BAD, ("f", "lab-findings"), ("s", "lab-findings")), WIDE, level=RX
+    ),
     Shot("progress", (("p", "progress"),), played=True),
     Shot("settings", (("s", "settings"),)),
     Shot("help", (("question_mark", "paper"),), level=RX),

@@ -1,4 +1,8 @@
-"""Replaying a page-allocator recording beside only parsing its lines."""
+"""Replaying a page-allocator recording beside only parsing its lines.
+
+The bar, 6 times the parsing, holds for each file: also for the dearest sort, where most requests
+scan every zone in vain (`hold3600_s1.i`), and for short ones of large blocks (`exhaust128_s1.d5`).
+"""
 
 from __future__ import annotations
 
@@ -15,22 +19,23 @@ from kmemquest.kernel.conform.buddy import conform_buddy
 pytestmark = pytest.mark.benchmark_figures
 
 RECORDINGS = sorted((Path(__file__).parent.parent / "recordings" / "buddy").glob("*.jsonl.gz"))
-ROUNDS = 5
+ROUNDS = 7
 
 
 def ratio(path: Path) -> float:
     with gzip.open(path, "rt") as file:
         lines = list(file)
-    ratios = []
+    parsing, replaying = [], []
     for _ in range(ROUNDS):
-        begin = time.perf_counter()
+        begin = time.process_time()
         for line in lines:
             json.loads(line)
-        parsed = time.perf_counter()
+        parsed = time.process_time()
         result = conform_buddy(lines)
-        ratios.append((time.perf_counter() - parsed) / (parsed - begin))
+        replaying.append(time.process_time() - parsed)
+        parsing.append(parsed - begin)
         assert result.ok
-    return statistics.median(ratios)
+    return min(replaying) / min(parsing)
 
 
 def test_a_replay_takes_at_most_six_times_the_parsing() -> None:
@@ -40,4 +45,4 @@ def test_a_replay_takes_at_most_six_times_the_parsing() -> None:
         print(f"\n{name}: {value:.1f}", end="")
     median = statistics.median(ratios.values())
     print(f"\nmedian {median:.1f} times the parsing")
-    assert median <= 6
+    assert max(ratios.values()) <= 6

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import statistics
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -43,7 +44,7 @@ def run(allocator: Allocator, steps: Iterable[Step]) -> float:
     held: list[int] = []
     gc.collect()
     gc.disable()
-    begin = time.perf_counter()
+    begin = time.process_time()
     for order, victim in steps:
         if victim < 0:
             held.append(alloc(GFP_KERNEL, order))
@@ -52,7 +53,7 @@ def run(allocator: Allocator, steps: Iterable[Step]) -> float:
             held[victim] = held[-1]
             held.pop()
             free(pfn, order)
-    elapsed = time.perf_counter() - begin
+    elapsed = time.process_time() - begin
     gc.enable()
     assert min(held, default=0) >= 0, "the mix must fit into memory"
     return elapsed
@@ -73,21 +74,35 @@ def shares(steps: list[Step]) -> tuple[float, float]:
     return statistics.median(silent), statistics.median(watched)
 
 
-def test_throughput_is_half_of_a_textbook_buddy_and_a_fifth_with_every_event() -> None:
-    silent, watched = shares(list(filling_and_emptying()))
-    print(f"\nfilling and emptying: {silent:.2f} of the textbook, with events {watched:.2f}")
+@pytest.mark.parametrize(
+    ("name", "mix"),
+    [
+        ("filling and emptying", filling_and_emptying),
+        ("200 blocks standing", functools.partial(standing, 200)),
+        ("4000 blocks standing", functools.partial(standing, 4000)),
+    ],
+)
+def test_throughput_is_half_of_a_textbook_buddy_and_a_fifth_with_every_event(
+    name: str, mix: Callable[[], Iterable[Step]]
+) -> None:
+    """The bars hold for a memory that fills and empties and for sets that only turn over.
+
+    In the latter the textbook shines: its sets neither split nor merge, and every step of Linux's
+    bookkeeping is compared with one set operation. 400,000 operations each, orders as in the
+    recordings (each next order a quarter as frequent).
+    """
+    silent, watched = shares(list(mix()))
+    print(f"\n{name}: {silent:.2f} of the textbook, with events {watched:.2f}")
     assert silent >= 0.5
     assert watched >= 0.2
 
 
-@pytest.mark.parametrize("blocks", [200, 4000])
-def test_where_the_textbook_shines(blocks: int) -> None:
-    """A set of blocks that only turns over: sets then neither split nor merge.
+def test_blocks_that_no_per_cpu_list_holds() -> None:
+    """Orders 4 to 8 alone: every request splits, every free merges; the textbook's set does not.
 
-    A figure to watch, not the bar: here every step of Linux's bookkeeping is compared with one
-    set operation.
+    A figure to watch, without a bar of its own: half a percent of the mixes above is of this kind.
     """
-    silent, watched = shares(list(standing(blocks, 100_000)))
-    print(f"\n{blocks} blocks standing: {silent:.2f} of the textbook, with events {watched:.2f}")
-    assert silent > 0.25
-    assert watched > 0.1
+    silent, watched = shares(list(standing(200, 100_000, draw=lambda source: source.randint(4, 8))))
+    print(f"\norders 4 to 8: {silent:.2f} of the textbook, with events {watched:.2f}")
+    assert silent > 0.12
+    assert watched > 0.06

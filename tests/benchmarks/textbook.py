@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from kmemquest.kernel.mm.zone import NO_PAGE
 
@@ -78,13 +78,15 @@ def filling_and_emptying(steps: int = STEPS) -> Iterator[Step]:
             yield _free_any(held, source)
 
 
-def standing(blocks: int, steps: int = STEPS) -> Iterator[Step]:
+def standing(
+    blocks: int, steps: int = STEPS, draw: Callable[[random.Random], int] = recorded_orders
+) -> Iterator[Step]:
     """Yield a working set that stays between half of `blocks` and `blocks`."""
     source = random.Random(SEED)
     held: list[int] = []
     for _ in range(steps):
         if len(held) < blocks // 2 or (len(held) < blocks and source.random() < 0.5):
-            held.append(recorded_orders(source))
+            held.append(draw(source))
             yield held[-1], -1
         else:
             yield _free_any(held, source)

@@ -46,7 +46,7 @@ def test_all_mistakes_are_told_at_once_with_places_and_hints() -> None:
         "x.yaml:1:1: the key 'id' is missing (add id: text)",
         "x.yaml:3:12: expected a whole number, found 'many'",
         "x.yaml:4:17: unknown key 'knid' (did you mean 'kind'?)",
-        "x.yaml:4:13: Expected `int` <= 10",
+        "x.yaml:4:13: expected a whole number of at least 0 and of at most 10, found 11",
         "x.yaml:5:22: expected one of choice, fill, found 'chioce' (did you mean 'choice'?)",
         "x.yaml:6:7: expected true or false, found 1",
         "x.yaml:7:9: expected text or a mapping or nothing, found a list",

@@ -149,8 +149,8 @@ def test_copy_to_a_bad_user_address_fails() -> None:
 
 
 def test_usercopy_beyond_an_object_is_a_bug() -> None:
-    body = PROBE + "char *p = kmalloc(64, GFP_KERNEL);"
-    body += " return copy_to_user((void __user *)0x7f0000000000UL, p, 128); }"
+    body = PROBE + "char *p = kmalloc(64, GFP_KERNEL); size_t n = 128; OPTIMIZER_HIDE_VAR(p);"
+    body += " return copy_to_user((void __user *)0x7f0000000000UL, p, n); }"
     _, seen, fate = watched(body)
     assert "usercopy" in kinds(seen)
     assert fate is Fate.TASK_KILLED
@@ -253,8 +253,11 @@ def test_list_corruption_is_refused() -> None:
     body = "static LIST_HEAD(head);\nstruct item { struct list_head list; };\n" + PROBE
     body += "struct item *i = kzalloc(sizeof(*i), GFP_KERNEL); list_add(&i->list, &head);"
     body += " list_del(&i->list); list_del(&i->list); kfree(i); return list_empty(&head); }"
-    result, seen, _ = watched(body)
+    result, seen, _ = watched(body, "debug")
     assert (result, kinds(seen)) == (1, ["list-corruption"])
+    # A hardened list alone follows the poisoned pointer before it looks at it.
+    _, seen, fate = watched(body)
+    assert (kinds(seen), fate) == (["general-protection-fault"], Fate.TASK_KILLED)
 
 
 def test_bitmaps() -> None:

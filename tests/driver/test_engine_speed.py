@@ -10,6 +10,7 @@ import pytest
 from kmemquest.driver.build import build
 from kmemquest.driver.engine import Limits
 from tests.driver.c_program import engine_for
+from tests.driver.corpus import cases
 
 pytestmark = pytest.mark.benchmark_figures
 
@@ -22,6 +23,20 @@ unsigned int f(unsigned int n)
 	for (i = 0; i < n; i++)
 		sum += i * 3;
 	return sum;
+}
+"""
+
+
+ARRAY_LOOP = """
+static unsigned int table[64];
+unsigned int f(unsigned int n);
+unsigned int f(unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		table[i & 63] = table[(i + 1) & 63] + i;
+	return table[5];
 }
 """
 
@@ -43,11 +58,37 @@ def best(function: Callable[..., object], *arguments: object) -> float:
     return min(times)
 
 
+def array_loop(count: int) -> int:
+    table = [0] * 64
+    i = 0
+    while i < count:
+        table[i & 63] = table[i + 1 & 63] + i
+        i += 1
+    return table[5]
+
+
 def test_a_tight_loop_runs_at_a_tenth_of_python_or_better() -> None:
     engine = engine_for(LOOP, limits=Limits(steps=10_000_000))
     ratio = best(loop, 200_000) / best(engine.call, "f", 200_000)
     print(f"tight loop: {ratio:.2f} of CPython's speed")
     assert ratio >= 0.1
+
+
+def test_a_loop_over_memory_is_not_far_behind() -> None:
+    engine = engine_for(ARRAY_LOOP, limits=Limits(steps=10_000_000))
+    ratio = best(array_loop, 100_000) / best(engine.call, "f", 100_000)
+    print(f"array loop: {ratio:.2f} of CPython's speed")
+    assert ratio >= 0.05
+
+
+def test_every_driver_of_the_corpus_builds_again_in_150_ms() -> None:
+    slowest = 0.0, ""
+    for case in cases():
+        build(case.source, f"{case.name}.c", builtin=case.builtin)
+        taken = best(build, case.source, f"{case.name}.c")
+        slowest = max(slowest, (taken, case.name))
+    print(f"slowest second build: {slowest[0] * 1000:.0f} ms, {slowest[1]}")
+    assert slowest[0] <= 0.15
 
 
 def test_a_driver_of_300_lines_builds_again_in_150_ms() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,12 +18,14 @@ from hypothesis import strategies as st
 
 from kmemquest.driver.limits import Limits
 from kmemquest.driver.run import RunResult, run_driver
-from tests.driver.kernel_module import DRIVERS, HEAD, machine
+from kmemquest.driver.script import ScriptError
+from tests.driver.corpus import MODES, Case, cases, run_case
+from tests.driver.kernel_module import HEAD, machine
 
 EXAMPLES: Final = int(os.environ.get("KMEMQUEST_FUZZ", "0"))
 LIMITS: Final = Limits(steps=20_000)
 FUZZ: Final = settings(
-    max_examples=EXAMPLES or 40,
+    max_examples=EXAMPLES or 120,
     derandomize=not EXAMPLES,
     deadline=None,
     database=None,
@@ -37,7 +40,8 @@ def _level_drivers() -> list[str]:
     return [re.sub(r"/\*@slot.*?\*/", "NULL", source) for source in found]
 
 
-CORPUS: Final = [path.read_text("utf-8") for path in sorted(DRIVERS.glob("*.c"))] + _level_drivers()
+CASES: Final = [case for case in cases() if not case.boot]
+CORPUS: Final = [case.source for case in cases()] + _level_drivers()
 WORDS: Final = [
     "{", "}", "(", ")", ";", ",", "*", "&", "->", "[", "]", "=", "==", "<<", "0", "-1", "0xffffffff",
     "NULL", "sizeof", "int", "char", "unsigned long", "void", "struct", "static", "return", "if (1)",
@@ -68,6 +72,52 @@ def mutants(draw: st.DrawFn) -> str:
         if not pieces:
             pieces = [";"]
     return "".join(pieces)
+
+
+STATEMENT: Final = re.compile(r"^\t+[^\s/#*].*;(?:\s*/\*.*)?$", re.MULTILINE)
+NUMBER: Final = re.compile(r"\b(?:0x[0-9a-f]+|\d+)\b")
+IDENTIFIER: Final = re.compile(r"\b[a-z_][a-z_0-9]{2,}\b")
+CONDITION: Final = re.compile(r"if \((.+)\)$", re.MULTILINE)
+
+
+def _change(draw: st.DrawFn, source: str) -> str:
+    """One change that mostly compiles: what an author forgets, doubles, or mistypes."""
+    act = draw(st.sampled_from(["lose", "lose", "double", "swap", "number", "name", "negate"]))
+    pattern = {"number": NUMBER, "name": IDENTIFIER, "negate": CONDITION}.get(act, STATEMENT)
+    found = list(pattern.finditer(source))
+    if not found:
+        return source
+    spot = draw(st.sampled_from(found))
+    start, end, text = spot.start(), spot.end(), spot.group()
+    other = draw(st.sampled_from(found))
+    if act == "swap" and spot.end() <= other.start():
+        middle = source[end : other.start()]
+        return source[:start] + other.group() + middle + text + source[other.end() :]
+    changed = {
+        "lose": "",
+        "double": f"{text}\n{text}",
+        "number": draw(st.sampled_from(["0", "1", "-1", "4097", "0x7fffffff", "~0ul"])),
+        "name": other.group(),
+        "negate": f"if (!({spot.group(1) if act == 'negate' else ''}))",
+    }.get(act, text)
+    return source[:start] + changed + source[end:]
+
+
+@st.composite
+def faulty_cases(draw: st.DrawFn) -> Case:
+    """A driver of the corpus with a few statements changed, and steps of its script lost."""
+    case = draw(st.sampled_from(CASES))
+    source = case.source
+    for _ in range(draw(st.integers(1, 3))):
+        source = _change(draw, source)
+    script = list(case.script)
+    if draw(st.booleans()):
+        for _ in range(draw(st.integers(1, 3))):
+            at = draw(st.integers(0, len(script) - 1))
+            script.insert(draw(st.integers(0, len(script) - 1)), script[at])
+            if len(script) > 2 and draw(st.booleans()):
+                del script[draw(st.integers(0, len(script) - 1))]
+    return replace(case, source=source, script=script)
 
 
 NAMES: Final = ["a", "b", "p", "q", "g", "t[a & 3]", "*p", "s.m", "r->m"]
@@ -132,8 +182,14 @@ def _picture(result: RunResult) -> Any:
 
 def _check(source: str) -> None:
     first = _run(source)
-    assert "simulator-defect" not in [r.kind for r in first.reports], first.reports[-1]
+    _sound(first)
     assert _picture(first) == _picture(_run(source))
+
+
+def _sound(first: RunResult) -> None:
+    assert "simulator-defect" not in [r.kind for r in first.reports], first.reports[-1]
+    if first.machine is not None:
+        assert len(first.machine.memory.frames) << 12 <= LIMITS.memory_bytes + (8 << 20)
     for diagnostic in first.diagnostics:
         assert diagnostic.line >= 1
         assert diagnostic.column >= 1
@@ -147,6 +203,22 @@ def test_the_corpus_is_there() -> None:
 @given(mutants())
 def test_mutated_drivers(source: str) -> None:
     _check(source)
+
+
+def _outcome(case: Case, mode: str) -> Any:
+    """Run a case to its end, or to the step that makes no sense any more."""
+    try:
+        result = run_case(case, mode, limits=LIMITS, keep_going=True)
+    except ScriptError as error:
+        return str(error)
+    _sound(result)
+    return _picture(result)
+
+
+@FUZZ
+@given(faulty_cases(), st.sampled_from(MODES))
+def test_drivers_with_mistakes(case: Case, mode: str) -> None:
+    assert _outcome(case, mode) == _outcome(case, mode)
 
 
 @FUZZ

@@ -69,6 +69,11 @@ STRUCTURES = {
     "struct inode": (abi.INODE, abi.INODE_SIZE),
     "struct file": (abi.FILE, abi.FILE_SIZE),
     "struct cdev": (abi.CDEV, 0),
+    "struct vm_area_struct": (abi.VM_AREA, abi.VM_AREA_SIZE),
+    "struct vm_operations_struct": (abi.VM_OPERATIONS, 0),
+    "struct vm_fault": (abi.VM_FAULT, abi.VM_FAULT_SIZE),
+    "struct dev_pm_ops": (abi.DEV_PM_OPS, 0),
+    "struct firmware": (abi.FIRMWARE, abi.FIRMWARE_SIZE),
     "struct timer_list": (abi.TIMER_LIST, 40),
     "struct work_struct": (abi.WORK_STRUCT, 32),
     "struct delayed_work": (abi.DELAYED_WORK, 88),
@@ -90,6 +95,7 @@ def test_structure_layouts(name: str) -> None:
         HEAD + "#include <linux/pci.h>\n#include <linux/platform_device.h>\n"
         "#include <linux/miscdevice.h>\n#include <linux/cdev.h>\n"
         "#include <linux/hrtimer.h>\n#include <linux/shrinker.h>\n#include <linux/dma-mapping.h>\n"
+        "#include <linux/firmware.h>\n#include <linux/poll.h>\n"
     )
     fields = list(layout)
     expressions = [f"offsetof({name}, {field})" for field in fields]

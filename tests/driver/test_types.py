@@ -60,3 +60,28 @@ def test_packed_bit_fields_straddle_bytes() -> None:
     before = """struct __attribute__((packed)) { unsigned a:5; unsigned b:9; unsigned c:2; } s;
                 s.a = 21; s.b = 300; s.c = 2;"""
     assert value("s.a * 10000 + s.b * 10 + s.c + sizeof(s) * 1000000", before) == 2213002
+
+
+def test_bit_fields_wider_than_int_keep_their_width() -> None:
+    """The values are those of gcc 12 (-fwrapv) for the same expressions."""
+    from tests.driver.c_program import engine_for
+
+    engine = engine_for(
+        "typedef unsigned long long u64; typedef long long s64;\n"
+        "struct s { u64 a:40; s64 c:36; s64 d:63; unsigned e:31; u64 f:32; } x = {\n"
+        "0xfedcba9876, 0x3ffffffff, 0x3123456789abcdef, 0x7654321, 0xffffffff };\n"
+        "u64 f(int n);\nu64 f(int n)\n{\nswitch (n) {\n"
+        "case 0: return (u64)((0x100000000ull + (x.e - x.a)) * (1 + ~x.e));\n"
+        "case 1: return (u64)((x.e - x.a) * x.e);\n"
+        "case 2: return (u64)(x.c << 25);\n"
+        "case 3: return (u64)((5ll * x.d) + (3u + x.a) * (x.e >> 1));\n"
+        "case 4: return (u64)(x.a << 8);\n"
+        "case 5: return (u64)(x.a + 1 + 0x123456789);\n"
+        "case 6: return (u64)(x.f + 1);\n"
+        "}\nreturn 0;\n}\n"
+    )
+    found = [engine.call("f", n) & (1 << 64) - 1 for n in range(7)]
+    assert found == [
+        0xEFF9EE8DD2DE3EF5, 0x512D21C10B, 0xFFFFFFFFFE000000, 0xF5B05BBAA256E2BB,
+        0xDCBA987600, 0x10000000000, 0,
+    ]  # fmt: skip

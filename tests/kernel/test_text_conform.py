@@ -10,7 +10,6 @@ import pytest
 
 from kmemquest.kernel.conform.report_patterns import classify
 from kmemquest.kernel.conform.text import (
-    NOT_REPLAYED,
     conform_logs,
     read_sections,
     redraw_memory,
@@ -54,7 +53,17 @@ def test_nothing_is_left_out_in_silence() -> None:
         for section in read_sections(read(path))
         if section.name.startswith("test ") and report_lines(section.lines)
     }
-    assert names - set(MISTAKES) == set(NOT_REPLAYED)
+    assert names <= set(MISTAKES)
+
+
+def test_an_unknown_test_is_compared_in_form_and_named() -> None:
+    lines = [line.replace("test uaf\n", "test novel\n") for line in read(FZPU)]
+    whole, result = conform_logs(read(FZPU)), conform_logs(lines)
+    assert result.ok
+    assert 0 < result.total < whole.total + 60
+    assert [note.split(":")[1] for note in result.notes if "form" in note] == [" novel"]
+    odd = [line.replace("Call Trace:", "Call Trails:") for line in lines]
+    assert not conform_logs(odd).ok
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_a_sound_bank_has_no_problems(tmp_path: Path) -> None:
     ("old", "new", "line", "fragment"),
     [
         ("kind: single", "kind: singel", 4, "expected one of"),
-        ("difficulty: 2", "difficulty: 9", 4, "<= 5"),
+        ("difficulty: 2", "difficulty: 9", 4, "at most 5"),
         ("correct: [a]", "correct: [c]", 4, "'c' is not an option"),
         ("correct: [a]", "correct: [a, b]", 4, "exactly one"),
         ("topic: sample", "topic: other", 2, "other"),

@@ -17,8 +17,6 @@ def test_the_schema_knows_every_field() -> None:
         "id",
         "kind",
         "difficulty",
-        "options",
-        "correct",
         "sources",
     }
     assert definitions["Entry"]["properties"]["difficulty"]["maximum"] == 5

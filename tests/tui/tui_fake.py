@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kmemquest.store import Store
+from kmemquest.tui.lab_model import LabCase
 from kmemquest.tui.model import (
     Brief,
     Desk,
@@ -283,6 +284,11 @@ class FakeDesk:
 
     def references(self) -> Sequence[str]:
         return ("core-api/memory-allocation",)
+
+    def lab(self, answers: Mapping[str, str], slot: str = "") -> LabCase:
+        text = "\n".join(self.source(answers).lines) + "\n"
+        draft = f"level:{self.brief.id}"
+        return LabCase(draft, self.brief.title, text, level=self.brief.id, slot=slot)
 
 
 @dataclass

@@ -48,7 +48,13 @@ def test_help_loads_nothing_heavy(arguments: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("check",), ("proc", "buddyinfo"), ("bank",), ("quiz", "--json", "--seed", "1")]
+    "arguments",
+    [
+        ("check", "levels/01-first-allocations/calibration-block.yaml"),
+        ("proc", "buddyinfo"),
+        ("bank",),
+        ("quiz", "--json", "--seed", "1"),
+    ],
 )
 def test_commands_without_a_screen_never_load_textual(arguments: tuple[str, ...]) -> None:
     assert not modules_after_command(*arguments) & set(HEAVY)

@@ -148,6 +148,7 @@ def list_add_valid(engine: Engine, entry: int, before: int, after: int) -> int:
     memory = engine.machine.memory
     function = "__list_add_valid_or_report"
     back = memory.load(after + 8, 8)
+    engine.check()
     if back != before:
         text = (
             f"list_add corruption. next->prev should be prev ({before:016x}), "
@@ -155,6 +156,7 @@ def list_add_valid(engine: Engine, entry: int, before: int, after: int) -> int:
         )
         return _corrupt(engine, function, 29, text)
     ahead = memory.load(before, 8)
+    engine.check()
     if ahead != after:
         text = (
             f"list_add corruption. prev->next should be next ({after:016x}), "
@@ -172,6 +174,14 @@ def list_del_valid(engine: Engine, entry: int) -> int:
     memory = engine.machine.memory
     function = "__list_del_entry_valid_or_report"
     after, before = memory.load(entry, 8), memory.load(entry + 8, 8)
+    engine.check()
+    if not engine.machine.spec.checkers.debug_vm:
+        # LIST_HARDENED alone follows the pointers before it looks whether they are poison.
+        fine = memory.load(before, 8) == entry
+        engine.check()
+        if fine and memory.load(after + 8, 8) == entry:
+            return 1
+        engine.check()
     if not after or not before:
         side = "next" if not after else "prev"
         text = f"list_del corruption, {entry:016x}->{side} is NULL"
@@ -185,6 +195,7 @@ def list_del_valid(engine: Engine, entry: int) -> int:
         return _corrupt(engine, function, 56, text)
     for line, place, name in ((62, before, "prev->next"), (65, after + 8, "next->prev")):
         found = memory.load(place, 8)
+        engine.check()
         if found != entry:
             text = f"list_del corruption. {name} should be {entry:016x}, but was {found:016x}."
             return _corrupt(engine, function, line, text)
@@ -420,7 +431,12 @@ def wake_up_process(engine: Engine, task: int) -> int:
 @binds("kthread_stop")
 def kthread_stop(engine: Engine, task: int) -> int:
     """Ask a thread to end and wait for it; one that never ran is not called any more."""
-    world = world_of(engine)
+    from kmemquest.driver.bindings.timers import schedule_while_atomic
+
+    world, machine = world_of(engine), engine.machine
+    machine.checks.might_sleep("kthread_stop", None, "kernel/sched/completion.c", 111)
+    if not machine.context.may_sleep:
+        schedule_while_atomic(engine, "kthread_stop")
     world.stopped.add(task)
     world.sleeping.pop(task, None)
     for entry in list(world.kthreads):

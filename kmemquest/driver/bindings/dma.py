@@ -34,7 +34,9 @@ def _read_masks(engine: Engine, dev: int, device: Device) -> None:
     machine = engine.machine
     device.coherent_dma_mask = abi.get(machine, dev, abi.DEVICE, "coherent_dma_mask")
     place = abi.get(machine, dev, abi.DEVICE, "dma_mask")
-    if place and device.dma_mask is not None:
+    if not place:
+        device.dma_mask = None
+    elif device.dma_mask is not None:
         device.dma_mask = int.from_bytes(machine.memory.peek(place, 8), "little")
 
 

@@ -20,7 +20,11 @@ EBUSY: Final = 16
 EFAULT: Final = 14
 EINVAL: Final = 22
 ESPIPE: Final = 29
+SEEK_SET: Final = 0
 SEEK_CUR: Final = 1
+SEEK_END: Final = 2
+SEEKABLE: Final = 0x4 | 0x8 | 0x10
+"""FMODE_LSEEK, FMODE_PREAD and FMODE_PWRITE."""
 REGISTER_COST: Final = 9_000
 
 
@@ -176,9 +180,25 @@ def no_llseek(engine: Engine, file: int, offset: int, whence: int) -> int:
 
 @binds("default_llseek")
 def default_llseek(engine: Engine, file: int, offset: int, whence: int) -> int:
+    """Move to anywhere; the end is that of the inode (`fs/read_write.c`)."""
+    inode = abi.get(engine.machine, file, abi.FILE, "f_inode")
+    end = abi.get(engine.machine, inode, abi.INODE, "i_size") if inode else 0
+    return _seek(engine, file, offset, whence, end, limited=False)
+
+
+@binds("fixed_size_llseek")
+def fixed_size_llseek(engine: Engine, file: int, offset: int, whence: int, size: int) -> int:
+    return _seek(engine, file, offset, whence, size, limited=True)
+
+
+def _seek(engine: Engine, file: int, offset: int, whence: int, end: int, *, limited: bool) -> int:
     if whence == SEEK_CUR:
         offset += abi.get(engine.machine, file, abi.FILE, "f_pos")
-    if offset < 0:
+    elif whence == SEEK_END:
+        offset += end
+    elif whence != SEEK_SET:
+        return -EINVAL
+    if offset < 0 or (limited and offset > end):
         return -EINVAL
     abi.put(engine.machine, file, abi.FILE, "f_pos", offset)
     return offset
@@ -186,4 +206,13 @@ def default_llseek(engine: Engine, file: int, offset: int, whence: int) -> int:
 
 @binds("nonseekable_open")
 def nonseekable_open(engine: Engine, inode: int, file: int) -> int:
+    mode = abi.get(engine.machine, file, abi.FILE, "f_mode")
+    abi.put(engine.machine, file, abi.FILE, "f_mode", mode & ~SEEKABLE)
     return 0
+
+
+@binds("poll_wait")
+def poll_wait(engine: Engine, file: int, queue: int, table: int) -> None:
+    """Note the queue that will wake the program; with no table or no queue nothing happens."""
+    if table and queue:
+        engine.machine.memory.load(queue, 4)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
 
 SHARED: Final = 0x80
+ONESHOT: Final = 0x2000
 EBUSY: Final = 16
 EINVAL: Final = 22
 SCHEDULED: Final = 1
@@ -82,6 +83,8 @@ def _request(
 ) -> int:
     machine, world = engine.machine, world_of(engine)
     machine.checks.might_sleep("request_threaded_irq", 0xCC0)
+    if machine.checks.lockdep is not None and not machine.context.may_sleep:
+        machine.checks.lockdep.acquire("&desc->request_mutex", sleeping=True)
     machine.clock.advance(REQUEST_COST)
     text = abi.get_text(machine, name)
     if line >= LINES or not (handler or thread) or (flags & SHARED and not dev_id):
@@ -94,6 +97,13 @@ def _request(
             3,
         )
         return -EBUSY
+    if not handler and not flags & ONESHOT:
+        machine.log.print(
+            f"genirq: Threaded irq requested with handler=NULL and !ONESHOT for {text} "
+            f"(irq {line})",
+            3,
+        )
+        return -EINVAL
     actions.append(IrqAction(handler, thread, flags, text, dev_id))
     if function:
         machine.checks.ledger.acquired("irq", _irq_key(line, dev_id), 0, function)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kmemquest.driver import abi
+from kmemquest.driver import abi, pending
 from kmemquest.driver.binding import binds
 from kmemquest.driver.contexts import enter, leave
 from kmemquest.driver.devices import world_of
 from kmemquest.driver.holdings import KMALLOC, gave_back
+from kmemquest.kernel.address import is_direct_map_address
+from kmemquest.kernel.check import lock_debug
 from kmemquest.kernel.context import HeldLock
 from kmemquest.kernel.events import Report
 
@@ -23,8 +25,10 @@ FLAGS_ENABLED: Final = 0x200
 """The interrupt flag in what spin_lock_irqsave stores."""
 MUTEX_FILE: Final = "kernel/locking/mutex.c"
 MUTEX_LINE: Final = 586
-RCU_FILE: Final = "kernel/rcu/tree_exp.h"
+RCU_FILE: Final = "kernel/rcu/tree.c"
+RCU_LINE: Final = 3838
 EINTR: Final = 4
+LOCK_BYTES: Final = 8
 
 
 def _name(engine: Engine, lock: int, text: int) -> str:
@@ -108,7 +112,12 @@ def spin_is_locked(engine: Engine, lock: int) -> int:
 def _take(engine: Engine, lock: int, name: str, *, spinning: bool) -> None:
     machine = engine.machine
     machine.clock.advance(LOCK_COST)
-    if machine.memory.load(lock, 4):
+    value = machine.memory.load(lock, 4)
+    if not pending.running(engine):
+        return
+    if _never_initialised(engine, lock):
+        _complain(engine, lock, spinning=spinning)
+    if value:
         _deadlock(engine, lock, name, spinning=spinning)
         return
     if machine.checks.lockdep is not None:
@@ -118,16 +127,48 @@ def _take(engine: Engine, lock: int, name: str, *, spinning: bool) -> None:
     enter(machine, "lock", name)
 
 
-def _release(engine: Engine, lock: int) -> None:
+def _never_initialised(engine: Engine, lock: int) -> bool:
+    """Tell whether nobody ever initialised a lock that lies in allocated memory."""
+    if not is_direct_map_address(lock) or lock in world_of(engine).lock_names:
+        return False
+    return not any(engine.machine.memory.peek(lock, LOCK_BYTES))
+
+
+def _complain(engine: Engine, lock: int, *, spinning: bool) -> None:
+    machine = engine.machine
+    if not spinning:
+        lock_debug.mutex_warning(machine, 587, "__mutex_lock", "lock->magic != lock")
+    if machine.checks.lockdep is not None:
+        machine.checks.lockdep.unregistered()
+    if spinning:
+        lock_debug.spin_bug(machine, lock, "bad magic", magic=0, owned=False)
+
+
+def _not_held(engine: Engine, lock: int, *, spinning: bool) -> None:
+    machine = engine.machine
+    if machine.checks.lockdep is not None:
+        machine.checks.lockdep.not_held(world_of(engine).lock_names.get(lock, "lock"))
+    if spinning:
+        lock_debug.spin_bug(machine, lock, "already unlocked", owned=False)
+    else:
+        function, condition = "__mutex_unlock_slowpath", "__owner_task(owner) != get_current()"
+        lock_debug.mutex_warning(machine, 913, function, condition)
+
+
+def _release(engine: Engine, lock: int, *, spinning: bool = True) -> None:
     machine = engine.machine
     machine.clock.advance(LOCK_COST)
-    machine.memory.store(lock, 4, 0)
+    with pending.kernel_function(machine, "do_raw_spin_unlock"):
+        machine.memory.store(lock, 4, 0)
+    if not pending.running(engine):
+        return
     locks = machine.context.locks
     for index in range(len(locks) - 1, -1, -1):
         if locks[index].address == lock:
             held = locks.pop(index)
             leave(machine, "lock", held.name)
             return
+    _not_held(engine, lock, spinning=spinning)
     if machine.events.active:
         machine.events.emit(
             Report("unlock-not-held", "silent", "", site=machine.site, spoken=False)
@@ -146,6 +187,8 @@ def _deadlock(engine: Engine, lock: int, name: str, *, spinning: bool) -> None:
         lines = ("", "=" * 44, headline, line, f"{lock:016x} ({name}){{+.+.}}-{{3:3}}")
         report = Report("deadlock", "BUG report", headline, lines, site=machine.site, detail=name)
     else:
+        if spinning and any(held.address == lock for held in machine.context.locks):
+            lock_debug.spin_bug(machine, lock, "recursion", owned=True)
         report = Report("deadlock", "silent", "", site=machine.site, spoken=False, detail=name)
     machine.report(report)
     machine.fate = Fate.PANICKED if spinning else Fate.TASK_KILLED
@@ -189,7 +232,7 @@ def mutex_trylock(engine: Engine, lock: int, name: int) -> int:
 
 @binds("mutex_unlock")
 def mutex_unlock(engine: Engine, lock: int) -> None:
-    _release(engine, lock)
+    _release(engine, lock, spinning=False)
 
 
 @binds("mutex_is_locked")
@@ -207,9 +250,10 @@ def mutex_destroy(engine: Engine, lock: int) -> None:
 
 @binds("__kmq_irq_save")
 def irq_save(engine: Engine) -> int:
-    flags = 0 if engine.machine.context.irqs_disabled else FLAGS_ENABLED
+    if engine.machine.context.irqs_disabled:
+        return 0
     _irqs_off(engine)
-    return flags
+    return FLAGS_ENABLED
 
 
 @binds("__kmq_irq_restore")
@@ -305,7 +349,7 @@ def rcu_read_unlock(engine: Engine) -> None:
 @binds("synchronize_rcu", "rcu_barrier")
 def synchronize_rcu(engine: Engine) -> None:
     machine = engine.machine
-    machine.checks.might_sleep("synchronize_rcu", None, RCU_FILE, 0)
+    machine.checks.might_sleep("synchronize_rcu", None, RCU_FILE, RCU_LINE)
     machine.clock.advance(10_000_000)
     if machine.context.may_sleep:
         run_rcu_callbacks(engine)

@@ -19,6 +19,7 @@ from kmemquest.kernel.address import (
     pfn_to_page,
     pfn_to_virt,
 )
+from kmemquest.kernel.mm.page_check import PG_LOCKED, PG_RESERVED, taken_while_free
 
 if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
@@ -92,7 +93,8 @@ def _frame(engine: Engine, page: int) -> int | None:
     """Return the frame a `struct page` describes; a bad pointer faults on its reference count."""
     pfn = page_to_pfn(page)
     if not 0 <= pfn < engine.machine.memory.max_pfn or page % 64:
-        engine.machine.fault(page + 0x34, 4, write=True)
+        # The flags are looked at before the count is touched.
+        engine.machine.fault(page, 8, write=False)
         return None
     return pfn
 
@@ -126,7 +128,7 @@ def alloc_pages_bulk_array(engine: Engine, flags: int, count: int, array: int) -
 @binds("get_page")
 def get_page(engine: Engine, page: int) -> None:
     pfn = _frame(engine, page)
-    if pfn is not None:
+    if pfn is not None and not taken_while_free(engine.machine.pages, pfn):
         engine.machine.pages.get_page(pfn)
 
 
@@ -238,12 +240,41 @@ def page_slab(engine: Engine, page: int) -> int:
 
 @binds("PageReserved")
 def page_reserved(engine: Engine, page: int) -> int:
-    return engine.machine.pages.frames.is_reserved(page_to_pfn(page))
+    marked = engine.machine.memory.load(page, 8) & PG_RESERVED
+    return bool(marked) or engine.machine.pages.frames.is_reserved(page_to_pfn(page))
 
 
-@binds("SetPageReserved", "ClearPageReserved")
+@binds("SetPageReserved")
 def set_page_reserved(engine: Engine, page: int) -> None:
-    """Old drivers marked pages for mmap; since 2.6.15 nothing depends on it."""
+    """Old drivers mark pages for mmap; nothing depends on it but the check when they are freed."""
+    _set_flag(engine, page, PG_RESERVED, on=True)
+
+
+@binds("ClearPageReserved")
+def clear_page_reserved(engine: Engine, page: int) -> None:
+    _set_flag(engine, page, PG_RESERVED, on=False)
+
+
+@binds("__kmq_lock_page")
+def lock_page(engine: Engine, page: int) -> None:
+    engine.machine.checks.might_sleep("lock_page", None, "include/linux/pagemap.h", 1160)
+    _set_flag(engine, page, PG_LOCKED, on=True)
+
+
+@binds("unlock_page")
+def unlock_page(engine: Engine, page: int) -> None:
+    _set_flag(engine, page, PG_LOCKED, on=False)
+
+
+@binds("PageLocked")
+def page_locked(engine: Engine, page: int) -> int:
+    return bool(engine.machine.memory.load(page, 8) & PG_LOCKED)
+
+
+def _set_flag(engine: Engine, page: int, flag: int, *, on: bool) -> None:
+    memory = engine.machine.memory
+    before = memory.load(page, 8)
+    memory.store(page, 8, before | flag if on else before & ~flag)
 
 
 @binds("page_to_nid")

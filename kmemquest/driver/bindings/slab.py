@@ -41,6 +41,16 @@ def kzalloc_node(engine: Engine, size: int, flags: int, nid: int) -> int:
     return got(engine, "kmalloc", address, size, "kzalloc_node")
 
 
+@binds("kmalloc_array_node")
+def kmalloc_array_node(engine: Engine, count: int, size: int, flags: int, nid: int) -> int:
+    return 0 if count * size >> 64 else kmalloc_node(engine, count * size, flags, nid)
+
+
+@binds("kcalloc_node")
+def kcalloc_node(engine: Engine, count: int, size: int, flags: int, nid: int) -> int:
+    return 0 if count * size >> 64 else kzalloc_node(engine, count * size, flags, nid)
+
+
 @binds("kmalloc_array")
 def kmalloc_array(engine: Engine, count: int, size: int, flags: int) -> int:
     address = engine.machine.kmalloc.kmalloc_array(count, size, flags)
@@ -73,6 +83,10 @@ def _resized(engine: Engine, old: int, new: int, size: int, function: str) -> in
 
 @binds("kfree")
 def kfree(engine: Engine, address: int) -> None:
+    lockdep = engine.machine.checks.lockdep
+    if lockdep is not None and engine.machine.context.locks:
+        cache = engine.machine.slub.cache_of(address)
+        lockdep.freed(address, cache.object_size if cache is not None else 1)
     engine.machine.kmalloc.kfree(address)
     gave_back(engine, address, "kfree", *KMALLOC)
     _note_freed_page(engine, address)

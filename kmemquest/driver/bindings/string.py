@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar, cast
 
 from kmemquest.driver.binding import binds
 from kmemquest.driver.printk_format import read_string
@@ -10,6 +12,8 @@ from kmemquest.driver.printk_format import read_string
 if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
 
+P = ParamSpec("P")
+R = TypeVar("R")
 BYTES_PER_NANOSECOND: Final = 10
 """memset and memcpy move about ten bytes in a nanosecond."""
 CALL_COST: Final = 4
@@ -89,7 +93,29 @@ def memcpy(engine: Engine, to: int, source: int, size: int) -> int:
     return to
 
 
+def _named(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let KASAN name the kernel's own function: `lib/string.c` is instrumented like a driver."""
+
+    def wrap(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def named(*arguments: P.args, **keywords: P.kwargs) -> R:
+            engine = cast("Engine", arguments[0])
+            kasan = engine.machine.checks.kasan
+            if kasan is None:
+                return function(*arguments, **keywords)
+            before, kasan.inside = kasan.inside, name
+            try:
+                return function(*arguments, **keywords)
+            finally:
+                kasan.inside = before
+
+        return named
+
+    return wrap
+
+
 @binds("memcmp")
+@_named("memcmp")
 def memcmp(engine: Engine, first: int, second: int, size: int) -> int:
     return _compare(read(engine, first, size) or b"", read(engine, second, size) or b"")
 
@@ -104,6 +130,7 @@ def _compare(left: bytes, right: bytes) -> int:
 
 
 @binds("memchr")
+@_named("memchr")
 def memchr(engine: Engine, address: int, value: int, size: int) -> int:
     at = (read(engine, address, size) or b"").find(bytes([value & 0xFF]))
     return address + at if at >= 0 else 0
@@ -115,6 +142,7 @@ def memscan(engine: Engine, address: int, value: int, size: int) -> int:
 
 
 @binds("memchr_inv")
+@_named("memchr_inv")
 def memchr_inv(engine: Engine, address: int, value: int, size: int) -> int:
     data = read(engine, address, size) or b""
     rest = data.lstrip(bytes([value & 0xFF]))
@@ -130,28 +158,33 @@ def mem_is_zero(engine: Engine, address: int, size: int) -> int:
 
 
 @binds("strlen")
+@_named("strlen")
 def strlen(engine: Engine, text: int) -> int:
     return len(read_string(engine.machine, text))
 
 
 @binds("strnlen")
+@_named("strnlen")
 def strnlen(engine: Engine, text: int, limit: int) -> int:
     return len(read_string(engine.machine, text, limit))
 
 
 @binds("strcpy")
+@_named("strcpy")
 def strcpy(engine: Engine, to: int, source: int) -> int:
     write(engine, to, read_string(engine.machine, source) + b"\0")
     return to
 
 
 @binds("strncpy")
+@_named("strncpy")
 def strncpy(engine: Engine, to: int, source: int, size: int) -> int:
     write(engine, to, read_string(engine.machine, source, size).ljust(size, b"\0"))
     return to
 
 
 @binds("__kmq_strscpy")
+@_named("sized_strscpy")
 def strscpy(engine: Engine, to: int, source: int, size: int) -> int:
     return _strscpy(engine, to, source, size, pad=False)
 
@@ -173,6 +206,7 @@ def _strscpy(engine: Engine, to: int, source: int, size: int, *, pad: bool) -> i
 
 
 @binds("strcat")
+@_named("strcat")
 def strcat(engine: Engine, to: int, source: int) -> int:
     used = len(read_string(engine.machine, to))
     write(engine, to + used, read_string(engine.machine, source) + b"\0")
@@ -180,6 +214,7 @@ def strcat(engine: Engine, to: int, source: int) -> int:
 
 
 @binds("strlcat")
+@_named("strlcat")
 def strlcat(engine: Engine, to: int, source: int, size: int) -> int:
     used = len(read_string(engine.machine, to))
     text = read_string(engine.machine, source)
@@ -189,24 +224,28 @@ def strlcat(engine: Engine, to: int, source: int, size: int) -> int:
 
 
 @binds("strcmp")
+@_named("strcmp")
 def strcmp(engine: Engine, first: int, second: int) -> int:
     left = read_string(engine.machine, first)
     return _compare(left, read_string(engine.machine, second))
 
 
 @binds("strncmp")
+@_named("strncmp")
 def strncmp(engine: Engine, first: int, second: int, size: int) -> int:
     left = read_string(engine.machine, first, size)
     return _compare(left, read_string(engine.machine, second, size))
 
 
 @binds("strcasecmp")
+@_named("strcasecmp")
 def strcasecmp(engine: Engine, first: int, second: int) -> int:
     left = read_string(engine.machine, first).lower()
     return _compare(left, read_string(engine.machine, second).lower())
 
 
 @binds("strchr")
+@_named("strchr")
 def strchr(engine: Engine, text: int, value: int) -> int:
     data = read_string(engine.machine, text) + b"\0"
     at = data.find(bytes([value & 0xFF]))
@@ -214,6 +253,7 @@ def strchr(engine: Engine, text: int, value: int) -> int:
 
 
 @binds("strrchr")
+@_named("strrchr")
 def strrchr(engine: Engine, text: int, value: int) -> int:
     data = read_string(engine.machine, text) + b"\0"
     at = data.rfind(bytes([value & 0xFF]))
@@ -221,12 +261,14 @@ def strrchr(engine: Engine, text: int, value: int) -> int:
 
 
 @binds("strnchr")
+@_named("strnchr")
 def strnchr(engine: Engine, text: int, size: int, value: int) -> int:
     at = read_string(engine.machine, text, size).find(bytes([value & 0xFF]))
     return text + at if at >= 0 else 0
 
 
 @binds("strstr")
+@_named("strstr")
 def strstr(engine: Engine, text: int, wanted: int) -> int:
     data = read_string(engine.machine, text)
     at = data.find(read_string(engine.machine, wanted))

@@ -12,7 +12,7 @@ from kmemquest.driver.devices import TICK, jiffies, world_of
 from kmemquest.driver.holdings import gave_back, got
 from kmemquest.driver.printk_format import format_text, read_string
 from kmemquest.kernel.check.oops import warn
-from kmemquest.kernel.check.schedule import schedule_bug
+from kmemquest.kernel.check.schedule import schedule_bug, scheduled_in_rcu_reader
 
 if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
@@ -126,12 +126,14 @@ def alloc_workqueue(
     machine = engine.machine
     format_text(engine, read_string(machine, template), arguments)
     address = machine.kmalloc.kzalloc(WORKQUEUE_BYTES, WQ_FLAGS)
+    world_of(engine).destroyed_queues.discard(address)
     return got(engine, "workqueue", address, WORKQUEUE_BYTES, "alloc_workqueue")
 
 
 @binds("destroy_workqueue")
 def destroy_workqueue(engine: Engine, queue: int) -> None:
     flush_workqueue(engine, queue)
+    world_of(engine).destroyed_queues.add(queue)
     engine.machine.kmalloc.kfree(queue)
     gave_back(engine, queue, "destroy_workqueue", "workqueue")
 
@@ -141,6 +143,11 @@ def queue_work(engine: Engine, queue: int, work: int) -> int:
     memory = engine.machine.memory
     data = memory.load(work, 8)
     if data & PENDING:
+        return 0
+    if queue in world_of(engine).destroyed_queues:
+        name = engine.symbol_name(memory.load(work + abi.WORK_STRUCT["func"][0], 8))
+        text = f"workqueue: cannot queue {name} on wq"
+        warn(engine.machine, "kernel/workqueue.c", 2251, "__queue_work", text)
         return 0
     if not memory.load(work + abi.WORK_STRUCT["func"][0], 8):
         warn(engine.machine, "kernel/workqueue.c", 1823, "__queue_work")
@@ -170,7 +177,13 @@ def mod_delayed_work(engine: Engine, queue: int, work: int, delay: int) -> int:
     return was_pending
 
 
-@binds("cancel_work_sync", "cancel_delayed_work", "cancel_delayed_work_sync")
+@binds("cancel_work_sync", "cancel_delayed_work_sync")
+def cancel_work_sync(engine: Engine, work: int) -> int:
+    engine.machine.checks.might_sleep("cancel_work_sync", None, "kernel/workqueue.c", 4390)
+    return cancel_work(engine, work)
+
+
+@binds("cancel_delayed_work", "cancel_work")
 def cancel_work(engine: Engine, work: int) -> int:
     world, memory = world_of(engine), engine.machine.memory
     was_pending = work in world.works or work in world.delayed
@@ -214,13 +227,21 @@ def _sleep(engine: Engine, nanoseconds: int, call: str) -> None:
     machine = engine.machine
     if not machine.context.may_sleep and machine.phase == "running":
         schedule_while_atomic(engine, call)
-        return
+        if not machine.context.may_sleep:
+            return
     pending.advance(engine, nanoseconds)
 
 
 def schedule_while_atomic(engine: Engine, call: str) -> None:
-    """Sleep for real where preemption is off."""
-    schedule_bug(engine.machine, call)
+    """Sleep for real where that is forbidden; interrupts merely switched off come back on."""
+    machine = engine.machine
+    context = machine.context
+    if context.preempt_count:
+        schedule_bug(machine, call)
+    if context.rcu_depth:
+        scheduled_in_rcu_reader(machine)
+    if context.irqs_disabled_depth and not context.preempt_count:
+        context.irqs_disabled_depth = 0
 
 
 @binds("msleep")
@@ -327,6 +348,8 @@ def _complete(engine: Engine, completion: int, call: str, *, hang: bool = True) 
     machine = engine.machine
     machine.checks.might_sleep(call, None, "kernel/sched/completion.c", 111)
     while not machine.memory.load(completion, 4):
+        if not machine.context.may_sleep:
+            schedule_while_atomic(engine, call)
         if not machine.context.may_sleep or not pending.run_next(engine):
             if hang:
                 pending.hang(engine, call)

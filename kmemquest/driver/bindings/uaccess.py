@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING, Final
 
 from kmemquest.driver.binding import binds
 from kmemquest.driver.bindings.string import spend
-from kmemquest.kernel.address import PAGE_SIZE, TASK_SIZE
+from kmemquest.kernel.address import (
+    ADDRESS_MASK,
+    PAGE_SIZE,
+    TASK_SIZE,
+    is_direct_map_address,
+    is_vmalloc_address,
+    pfn_to_virt,
+    virt_to_pfn,
+)
 from kmemquest.kernel.events import CopiedFromUser, CopiedToUser
 
 if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
 
 EFAULT: Final = 14
+ZERO_SIZE: Final = 16
 MIGHT_FAULT: Final = ("include/linux/uaccess.h", 192)
 
 
@@ -43,9 +52,13 @@ def reachable(engine: Engine, address: int, size: int) -> int:
 @binds("copy_to_user")
 def copy_to_user(engine: Engine, to: int, source: int, size: int) -> int:
     """Return how many bytes could not be copied."""
+    return _copy_out(engine, to, source, size)
+
+
+def _copy_out(engine: Engine, to: int, source: int, size: int, *, trusted: bool = False) -> int:
     machine = engine.machine
     machine.checks.might_sleep("copy_to_user", None, *MIGHT_FAULT)
-    if not size or _usercopy_refused(engine, source, size, to_user=True):
+    if not size or (not trusted and _usercopy_refused(engine, source, size, to_user=True)):
         return size
     count = reachable(engine, to, size)
     stale, revealed = machine.memory.count_stale(source, count)
@@ -65,11 +78,14 @@ def copy_from_user(engine: Engine, to: int, source: int, size: int) -> int:
     return bring_in(engine, to, source, size)
 
 
-def bring_in(engine: Engine, to: int, source: int, size: int) -> int:
-    """Copy user bytes into the kernel (`copy_from_user`)."""
+def bring_in(engine: Engine, to: int, source: int, size: int, *, trusted: bool = False) -> int:
+    """Copy user bytes into the kernel (`copy_from_user`).
+
+    Hardened usercopy looks at the kernel's buffer, not where the size is constant (`trusted`).
+    """
     machine = engine.machine
     machine.checks.might_sleep("copy_from_user", None, *MIGHT_FAULT)
-    if not size or _usercopy_refused(engine, to, size, to_user=False):
+    if not size or (not trusted and _usercopy_refused(engine, to, size, to_user=False)):
         return size
     count = reachable(engine, source, size)
     data = machine.memory.peek(source, count) + bytes(size - count)
@@ -83,9 +99,10 @@ def bring_in(engine: Engine, to: int, source: int, size: int) -> int:
 
 def _usercopy_refused(engine: Engine, address: int, size: int, *, to_user: bool) -> bool:
     """Hardened usercopy: a copy that leaves its slab object is a BUG (`mm/usercopy.c`)."""
-    from kmemquest.kernel.check.oops import bug
-
     machine = engine.machine
+    words = _bogus(engine, address, size)
+    if words:
+        return _abort(engine, *words, size, to_user=to_user)
     slab = machine.slub.slab_of(address) if machine.slab_is_available else None
     if slab is None:
         return False
@@ -98,14 +115,77 @@ def _usercopy_refused(engine: Engine, address: int, size: int, *, to_user: bool)
         allowed = 0
     if offset >= start and offset + size <= start + allowed:
         return False
+    return _abort(engine, f"SLUB object '{cache.name}'", offset, size, to_user=to_user)
+
+
+def _bogus(engine: Engine, address: int, size: int) -> tuple[str, int] | None:
+    """Look for a range that no object can have (`check_bogus_address`, `check_stack_object`, …).
+
+    Returns what the range is said to be and the offset, None when it is not that bad.
+    """
+    machine = engine.machine
+    if address <= ZERO_SIZE:
+        return "null address", address
+    low, high = engine.stack_bounds
+    if address < high and address + size > low and not low <= address <= high - size:
+        return "process stack", (engine.stack_pointer - address) & ADDRESS_MASK
+    if is_vmalloc_address(address) and not low <= address < high:
+        area = machine.vmalloc.space.find(address)
+        if area is None:
+            return "vmalloc 'no area'", 0
+        if address + size > area.start + PAGE_SIZE * (len(area.pfns) + 1):
+            return "vmalloc", address - area.start
+    if is_direct_map_address(address) and machine.phase == "running":
+        frames = machine.pages.frames
+        head = frames.compound_head(virt_to_pfn(address))
+        order = frames.compound_order(head)
+        offset = address - pfn_to_virt(head)
+        if order and not frames.is_slab(head) and size > (PAGE_SIZE << order) - offset:
+            return "page alloc", offset
+    return None
+
+
+def _abort(engine: Engine, words: str, offset: int, size: int, *, to_user: bool) -> bool:
+    from kmemquest.kernel.check.oops import bug
+
+    machine = engine.machine
     action = "exposure" if to_user else "overwrite"
     way = "from" if to_user else "to"
     machine.log.print(
-        f"usercopy: Kernel memory {action} attempt detected {way} SLUB object "
-        f"'{cache.name}' (offset {offset}, size {size})!",
+        f"usercopy: Kernel memory {action} attempt detected {way} {words} "
+        f"(offset {offset}, size {size})!",
         0,
     )
     bug(machine, "mm/usercopy.c", 102, "usercopy_abort", kind="usercopy")
+    return True
+
+
+@binds("__kmq_checked_copy_to_user")
+def checked_copy_to_user(
+    engine: Engine, to: int, source: int, size: int, room: int, fixed: int
+) -> int:
+    if _too_long(engine, size, room):
+        return size
+    return _copy_out(engine, to, source, size, trusted=bool(fixed))
+
+
+@binds("__kmq_checked_copy_from_user")
+def checked_copy_from_user(
+    engine: Engine, to: int, source: int, size: int, room: int, fixed: int
+) -> int:
+    if _too_long(engine, size, room):
+        return size
+    return bring_in(engine, to, source, size, trusted=bool(fixed))
+
+
+def _too_long(engine: Engine, size: int, room: int) -> bool:
+    """Refuse a copy longer than the object that the compiler knows of (`__copy_overflow`)."""
+    if size <= room:
+        return False
+    from kmemquest.kernel.check.oops import warn
+
+    message = f"Buffer overflow detected ({room} < {size})!"
+    warn(engine.machine, "mm/maccess.c", 234, "__copy_overflow", message, kind="copy-overflow")
     return True
 
 

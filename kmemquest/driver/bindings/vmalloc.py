@@ -50,6 +50,12 @@ def vmalloc_32(engine: Engine, size: int) -> int:
     return got(engine, "vmalloc", engine.machine.vmalloc.vmalloc_32(size), size, "vmalloc_32")
 
 
+@binds("vmalloc_32_user")
+def vmalloc_32_user(engine: Engine, size: int) -> int:
+    address = engine.machine.vmalloc.vmalloc_32_user(size)
+    return got(engine, "vmalloc", address, size, "vmalloc_32_user")
+
+
 @binds("vmalloc_huge")
 def vmalloc_huge(engine: Engine, size: int, flags: int) -> int:
     address = engine.machine.vmalloc.vmalloc_huge(size, flags)

@@ -12,6 +12,8 @@ from kmemquest.kernel.check.ledger import Holding, Ledger
 from kmemquest.kernel.check.lockdep import Lockdep
 
 if TYPE_CHECKING:
+    from kmemquest.kernel.check.fault_injection import FaultInjection
+    from kmemquest.kernel.check.shadow import Shadow
     from kmemquest.kernel.context import Frame
     from kmemquest.kernel.machine import Machine
 
@@ -43,6 +45,10 @@ class Checks:
         self.config = machine.spec.checkers
         self.kasan: Kasan | None = Kasan(machine) if self.config.kasan else None
         self.lockdep: Lockdep | None = Lockdep(machine) if self.config.lockdep else None
+        self.faults: FaultInjection | None = None
+        """failslab and fail_page_alloc, once somebody asked for failures."""
+        self.shadow: Shadow | None = None
+        """The simulator's own knowledge of who owns which byte, in runs that ask for it."""
         self.book = Ledger()
         self.taint: set[str] = set()
         """Taint letters that are set (`kernel/panic.c:taint_flags`)."""

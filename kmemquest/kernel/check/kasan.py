@@ -35,6 +35,12 @@ SLAB_FREE: Final = 0xFB
 SLAB_FREE_META: Final = 0xFA
 """Shadow of a freed object's first granule, where KASAN keeps who freed it."""
 VMALLOC_INVALID: Final = 0xF8
+GLOBAL_REDZONE: Final = 0xF9
+STACK_LEFT: Final = 0xF1
+STACK_MID: Final = 0xF2
+STACK_RIGHT: Final = 0xF3
+REDZONE: Final = 32
+"""Bytes around a variable, as gcc lays them out for KASAN."""
 
 ALLOCATED_FRAMES: Final = ("kasan_save_stack", "kasan_save_track", "__kasan_kmalloc")
 FREED_FRAMES: Final = (
@@ -55,6 +61,10 @@ _REASONS: Final = {
     SLAB_FREE: ("slab-use-after-free", "slab-use-after-free"),
     SLAB_FREE_META: ("slab-use-after-free", "slab-use-after-free"),
     VMALLOC_INVALID: ("vmalloc-out-of-bounds", "vmalloc-out-of-bounds"),
+    GLOBAL_REDZONE: ("global-out-of-bounds", "global-out-of-bounds"),
+    STACK_LEFT: ("stack-out-of-bounds", "stack-out-of-bounds"),
+    STACK_MID: ("stack-out-of-bounds", "stack-out-of-bounds"),
+    STACK_RIGHT: ("stack-out-of-bounds", "stack-out-of-bounds"),
 }
 """Shadow value -> (the kernel's words, the stable kind of the report)."""
 
@@ -83,6 +93,8 @@ class Kasan:
         """Virtual page number -> objects that begin there."""
         self._known_good: set[int] = set()
         """Pages without shadow that were looked at and are in use."""
+        self.inside = ""
+        """The function of the kernel that touches memory for the driver: reports name it."""
         self.reported = False
         """Only the first report of a boot is printed, as without kasan_multi_shot."""
 
@@ -150,6 +162,25 @@ class Kasan:
     def vmalloc_unmapped(self, start: int, mapped: int) -> None:
         """An area is gone; its pages are unmapped, so an access faults."""
         self._set(start, mapped, VMALLOC_INVALID)
+
+    def global_registered(self, address: int, size: int, padded: int) -> None:
+        """A static variable of a module: what follows it in its slot is out of bounds."""
+        self._set(address, padded, GLOBAL_REDZONE)
+        self._set_good(address, size)
+
+    def frame_entered(self, base: int, objects: list[tuple[int, int]]) -> None:
+        """A function began: poison the gaps around the variables of its frame."""
+        for number, (offset, size) in enumerate(objects):
+            end = offset + -(-size // REDZONE) * REDZONE
+            left = STACK_MID if number else STACK_LEFT
+            self._set(base + offset - REDZONE, REDZONE, left)
+            self._set(base + end - REDZONE, 2 * REDZONE, STACK_RIGHT)
+            self._set(base + offset, end - offset - REDZONE, 0)
+            self._set_good(base + offset, size)
+
+    def frame_left(self, base: int, size: int) -> None:
+        """A function returned: its frame is anybody's stack again."""
+        self._set(base, size, 0)
 
     # --- checks -----------------------------------------------------------------------------
 
@@ -367,6 +398,7 @@ class Kasan:
     def _where(self, function: str) -> str:
         """Return the symbol of the code to blame: a kernel function or the driver's statement."""
         machine, site = self._machine, self._machine.site
+        function = function or self.inside
         if function:
             return symbol_of(build_of(machine), function)
         return symbol(machine, site) if site is not None else symbol_of(build_of(machine), "memcpy")

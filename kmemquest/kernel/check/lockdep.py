@@ -47,6 +47,10 @@ class Lockdep:
         """Whether it still speaks."""
         return not self._spoken and not self._machine.checks.taint & UNRELIABLE
 
+    def switch_off(self) -> None:
+        """Another lock checker has complained: they share one switch (`debug_locks`)."""
+        self._spoken = True
+
     def allocating(self, gfp: int) -> None:
         """An allocation that may enter reclaim takes fs_reclaim for a moment (`might_alloc`)."""
         wanted = gfp_flags.DIRECT_RECLAIM | gfp_flags.FS
@@ -124,6 +128,61 @@ class Lockdep:
                     seen.add(following)
                     todo.append(following)
         return False
+
+    def not_held(self, name: str) -> None:
+        """A lock is released that the task does not hold."""
+        if not self.on:
+            return
+        body = [
+            f"{self._task()} is trying to release lock ({name}) at:",
+            *call_trace(self._machine, ())[1:2],
+            "but there are no more locks to release!",
+            "",
+            "other info that might help us debug this:",
+            *self.held_lines(),
+            *self._backtrace(),
+        ]
+        self._print("unlock-not-held", "WARN", "WARNING: bad unlock balance detected!", body, "-")
+
+    def freed(self, address: int, size: int) -> None:
+        """Memory is freed: no lock in it may be held (`debug_check_no_locks_freed`)."""
+        for lock in self._machine.context.locks:
+            if address <= lock.address < address + size and self.on:
+                body = [
+                    f"{self._task()} is freeing memory {address:016x}-{address + size - 1:016x}, "
+                    "with a lock still held there!",
+                    self._lock(lock.name, lock.address),
+                    *self.held_lines(),
+                    *self._backtrace(),
+                ]
+                self._print("held-lock-freed", "WARN", "WARNING: held lock freed!", body, "-")
+
+    def returning_to_user(self) -> None:
+        """A system call ends: nothing may be held (`lockdep_sys_exit`)."""
+        if not self._machine.context.locks or not self.on:
+            return
+        body = [
+            f"{self._task()} is leaving the kernel with locks still held!",
+            *self.held_lines(),
+        ]
+        title = "WARNING: lock held when returning to user space!"
+        self._print("lock-not-released", "WARN", title, body, "-")
+
+    def unregistered(self) -> None:
+        """A lock in dynamic memory was never initialised (`assign_lock_key`); lockdep gives up."""
+        if not self.on:
+            return
+        machine = self._machine
+        self._spoken = True
+        title = "INFO: trying to register non-static key."
+        lines = (
+            title,
+            "The code is fine but needs lockdep annotation, or maybe",
+            "you didn't initialize this object before use?",
+            "turning off the locking correctness validator.",
+            *dump_stack(machine, ("dump_stack_lvl", "register_lock_class", "lock_acquire")),
+        )
+        machine.report(Report("lock-not-initialised", "message", title, lines, site=machine.site))
 
     # --- reports ----------------------------------------------------------------------------
 

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kmemquest.kernel.address import PAGE_SIZE, VMALLOC_START, is_user_address
+from kmemquest.kernel.address import (
+    KERNEL_IMAGE_START,
+    PAGE_SIZE,
+    VMALLOC_START,
+    is_user_address,
+)
 from kmemquest.kernel.events import Report
 from kmemquest.kernel.log import KERN_ALERT, KERN_EMERG, KERN_WARNING
 from kmemquest.kernel.text.build import build_of, located
@@ -31,6 +36,12 @@ CANONICAL_HIGH_START: Final = (1 << 64) - (1 << 47)
 SHADOW_OFFSET: Final = 0xDFFF_FC00_0000_0000
 """Inline KASAN looks for the shadow of address a at this plus a/8 (`KASAN_SHADOW_OFFSET`)."""
 PAGE_FAULTS: Final = ("null-dereference", "page-fault", "user-pointer-dereference")
+PF_PRESENT: Final = 0x01
+PF_WRITE: Final = 0x02
+PF_FETCH: Final = 0x10
+"""Bits of a page fault's error code (`enum x86_pf_error_code`)."""
+IMAGE_END: Final = KERNEL_IMAGE_START + (32 << 20)
+NX_LINE: Final = "kernel tried to execute NX-protected page - exploit attempt? (uid: 0)"
 TABLE: Final = 0x067
 """Bits of a page table entry that points to the next table: present, writable, user, used."""
 
@@ -119,11 +130,19 @@ def divide_error_oops(machine: Machine, function: str, inner: tuple[str, ...] = 
 
 
 def page_fault_oops(
-    machine: Machine, address: int, size: int, *, write: bool, function: str = ""
+    machine: Machine,
+    address: int,
+    size: int,
+    *,
+    write: bool,
+    function: str = "",
+    present: bool = False,
+    execute: bool = False,
 ) -> None:
-    """Oops of an access to an unmapped or non-canonical kernel address.
+    """Oops of an access to an unmapped, forbidden or non-canonical kernel address.
 
     `function` is the kernel's own function that made the access; empty means the driver's code.
+    `present`: the page is mapped, but not for this; `execute`: the CPU fetched an instruction.
     """
     if CANONICAL_LOW_END <= address < CANONICAL_HIGH_START:
         general_protection_oops(machine, address, function)
@@ -134,21 +153,41 @@ def page_fault_oops(
     else:
         headline = f"BUG: unable to handle page fault for address: {address:016x}"
         kind = "user-pointer-dereference" if is_user_address(address) else "page-fault"
-    if machine.checks.config.kasan and is_user_address(address):
+    if machine.checks.config.kasan and is_user_address(address) and not execute:
         _shadow_fault(machine, address, size, kind, function)
         return
+    # The kernel's own image is mapped as a whole: only what may be done there differs.
+    present = present or ((write or execute) and KERNEL_IMAGE_START <= address < IMAGE_END)
     access = "write" if write else "read"
-    code = 0x0002 if write else 0x0000
+    words = "instruction fetch" if execute else f"{access} access"
+    code = PF_PRESENT * present | PF_WRITE * write | PF_FETCH * execute
+    reason = "permissions violation" if present else "not-present page"
+    forbidden = [NX_LINE] if present and execute else []
     head = [
+        *forbidden,
         headline,
-        f"#PF: supervisor {access} access in kernel mode",
-        f"#PF: error_code({code:#06x}) - not-present page",
+        f"#PF: supervisor {words} in kernel mode",
+        f"#PF: error_code({code:#06x}) - {reason}",
         _page_table_walk(machine, address),
         _oops_line(machine, f"Oops: {code:04x}"),
     ]
     detail = f"{access} of {size} bytes"
     where = _faulting(machine, function)
     _oops(machine, kind, headline, head, where, address=address, detail=detail)
+
+
+def stack_guard_oops(machine: Machine, headline: str, address: int, detail: str) -> None:
+    """The stack ran into its guard page: the double fault's handler, an NMI to the kernel, dies.
+
+    `arch/x86/kernel/traps.c:handle_stack_overflow`.
+    """
+    machine.context.nmi_depth += 1
+    machine.context.hardirq_depth += 1
+    head = [headline, _oops_line(machine, "stack guard page: 0000")]
+    where = _faulting(machine, "")
+    _oops(machine, "stack-overflow", headline, head, where, address=address, detail=detail)
+    machine.context.nmi_depth -= 1
+    machine.context.hardirq_depth -= 1
 
 
 def general_protection_oops(machine: Machine, address: int, function: str = "") -> None:
@@ -261,6 +300,9 @@ def _oops(
 ) -> None:
     """Print an Oops and end the task; `by_check` when a KASAN check faulted, not the access."""
     checks, context = machine.checks, machine.context
+    if machine.fate is not machine.fate.RUNNING:
+        # What a dead task would have done next does not happen.
+        return
     fault = address if kind in PAGE_FAULTS and not by_check else None
     operands = (address,) if address else ()
     registers = kernel_registers(machine, where, operands, fault)

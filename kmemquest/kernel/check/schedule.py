@@ -30,3 +30,20 @@ def schedule_bug(machine: Machine, call: str) -> None:
     machine.checks.taint.add("W")
     # The scheduler puts the count right, so every unlock to come brings it below zero.
     machine.context.preempt_depth = 0
+
+
+def scheduled_in_rcu_reader(machine: Machine) -> None:
+    """Complain about a reader that gives up the CPU (`kernel/rcu/tree_plugin.h`)."""
+    from kmemquest.kernel.check.oops import warn_once
+
+    message = "Voluntary context switch within RCU read-side critical section!"
+    warn_once(
+        machine,
+        "rcu_note_context_switch",
+        "kernel/rcu/tree_plugin.h",
+        331,
+        "rcu_note_context_switch",
+        message,
+        kind="sleep-in-rcu-reader",
+        inner=("__schedule", "schedule"),
+    )

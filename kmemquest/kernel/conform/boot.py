@@ -13,16 +13,19 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from kmemquest.kernel.conform import ConformResult, Tally
+from kmemquest.kernel.address import PAGE_SIZE
+from kmemquest.kernel.conform import ConformResult, Tally, tally_of
 from kmemquest.kernel.conform.report_patterns import PROC
 from kmemquest.kernel.conform.text_proc import compare_proc
 from kmemquest.kernel.machine import Machine
+from kmemquest.kernel.mm.pcp import HIGH_FRACTION
 from kmemquest.kernel.mm.zone import Zone
 from kmemquest.kernel.spec import GIB, MachineSpec
 from kmemquest.kernel.text.proc import proc_file
 
 ACPI_BYTES: Final = 128 << 10
 DEFAULT_RAM_DISK: Final = 2112 << 10
+LARGEST_RAM_DISK: Final = 64 << 20
 OWN_WORDS: Final = ("console=", "panic=", "nokaslr", "norandmaps")
 """Words of the command line that every simulated boot has as well."""
 TIME_STAMP: Final = re.compile(r"^\[ *\d+\.\d+\] ")
@@ -67,7 +70,7 @@ def conform_boot(lines: Iterable[str]) -> ConformResult:
     """Boot the machine a text recording was made on and compare."""
     sections = _sections(lines)
     machine = Machine.boot(_spec(sections))
-    tally = Tally()
+    tally = tally_of(lines)
     _compare_log(tally, machine, sections.get("dmesg", []))
     _compare_zoneinfo(tally, machine, sections.get("/proc/zoneinfo", []))
     _compare_table(tally, "iomem", proc_file(machine, "iomem"), sections.get("/proc/iomem", []))
@@ -87,19 +90,31 @@ def conform_boot_facts(
     """Boot the machine of a recording of variables and zones (JSON lines) and compare.
 
     Marks and per-CPU limits were computed while the initial RAM disk was still in place, and these
-    files do not tell its size: the same boot's text recording, the `companion`, does. Without it a
-    usual size is taken, and numbers that depend on it may be a few pages off.
+    files do not tell its size: the same boot's text recording, the `companion`, does. Without it
+    the size is solved for from two figures: `high_max` of the zone that held it and
+    min_free_kbytes; they are then given instead of compared, and the result says so. All others
+    must follow.
     """
     facts = [json.loads(line) for line in lines if line.strip()]
     variables = {fact[1]: fact[3] for fact in facts if isinstance(fact, list) and fact[0] == "var"}
     objects = [fact for fact in facts if isinstance(fact, dict)]
     sections = _sections(companion) if companion is not None else {}
     told = "firmware memmap" in sections
-    spec = _spec(sections) if told else _spec_of_facts(variables, objects)
-    machine = Machine.boot(spec)
-    tally = Tally()
+    tally = tally_of(lines)
+    given: tuple[int, str] | None = None
+    if told:
+        machine = Machine.boot(_spec(sections))
+    else:
+        machine, given = _boot_with_solved_disk(variables, objects)
+    if given is not None:
+        tally.notes.append(
+            f"not compared: min_free_kbytes, and pcp high_max of {given[1]} of node {given[0]}: "
+            "the size of the initial RAM disk is not recorded here and is solved for from these two"
+        )
     tally.compare("max_pfn", variables["max_pfn"], machine.memory.max_pfn)
-    tally.compare("min_free_kbytes", variables["min_free_kbytes"], machine.pages.min_free_kbytes)
+    if given is None:
+        recorded = variables["min_free_kbytes"]
+        tally.compare("min_free_kbytes", recorded, machine.pages.min_free_kbytes)
     grouping = int(machine.pages.grouping_disabled)
     tally.compare(
         "page_group_by_mobility_disabled", variables["page_group_by_mobility_disabled"], grouping
@@ -114,6 +129,8 @@ def conform_boot_facts(
             zone = zones[entry["node"], entry["zone"]]
             pageset = zone.pagesets[entry["cpu"]]
             for name in ("batch", "high_min", "high_max"):
+                if name == "high_max" and given == (entry["node"], entry["zone"]):
+                    continue
                 what = f"{zone.name} of node {zone.node}: pcp {name}"
                 tally.compare(what, entry[name], getattr(pageset, name))
     return tally.result()
@@ -160,13 +177,52 @@ def _spec(sections: dict[str, list[str]]) -> MachineSpec:
     )
 
 
-def _spec_of_facts(variables: dict[str, int], objects: list[dict[str, Any]]) -> MachineSpec:
+def _spec_of_facts(
+    variables: dict[str, int], objects: list[dict[str, Any]], ram_disk: int
+) -> MachineSpec:
+    """Describe the machine; `ram_disk` is in bytes."""
     end = variables["max_pfn"] << 12
     ram = end - GIB if end > 4 * GIB else end + ACPI_BYTES
-    low_end = min(ram, 3 * GIB) - ACPI_BYTES
-    disk = f"initrdmem={low_end - DEFAULT_RAM_DISK:#x},{DEFAULT_RAM_DISK:#x}"
+    disk = f"initrdmem={_low_end(ram) - ram_disk:#x},{ram_disk:#x}"
     nodes = 1 + max(entry["node"] for entry in objects if entry["t"] == "zonelist")
     return MachineSpec(ram=ram, cpus=variables["nr_cpu_ids"], nodes=nodes, options=(disk,))
+
+
+def _low_end(ram: int) -> int:
+    """Return where RAM below 4 GiB ends: the RAM disk lies right before it."""
+    return min(ram, 3 * GIB) - ACPI_BYTES
+
+
+def _boot_with_solved_disk(
+    variables: dict[str, int], objects: list[dict[str, Any]]
+) -> tuple[Machine, tuple[int, str] | None]:
+    """Boot with the size of RAM disk that two recorded figures ask for.
+
+    `high_max` of the disk's zone is an eighth of the zone's pages of that moment per CPU of its
+    node (`mm/page_alloc.c:zone_highsize`), which leaves that many sizes open; among them
+    min_free_kbytes, a root of all pages, must agree as well. The zone comes with the machine, or
+    None where no size explains both figures.
+    """
+    spec = _spec_of_facts(variables, objects, DEFAULT_RAM_DISK)
+    machine = Machine.boot(spec)
+    zone = machine.pages.zone_of((_low_end(spec.ram) >> 12) - 1)
+    home = (zone.node, zone.name)
+    told = [e["high_max"] for e in objects if e["t"] == "pcp" and (e["node"], e["zone"]) == home]
+    if not told:
+        return machine, None
+    wanted = (told[0], variables["min_free_kbytes"])
+    share = HIGH_FRACTION * (machine.pages.nodes[zone.node].cpus or machine.pages.cpus)
+    surplus = (zone.pageset.high_max - told[0]) * share
+    for step in range(2 * share):
+        pages = surplus + (-(step // 2) if step % 2 else step // 2)
+        size = DEFAULT_RAM_DISK + pages * PAGE_SIZE
+        if not 0 < size <= LARGEST_RAM_DISK:
+            break
+        tried = Machine.boot(_spec_of_facts(variables, objects, size)) if pages else machine
+        high_max = tried.pages.zone_of(zone.start_pfn).pageset.high_max
+        if (high_max, tried.pages.min_free_kbytes) == wanted:
+            return tried, home
+    return machine, None
 
 
 # --- comparing ----------------------------------------------------------------------------

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Iterable
+from json.scanner import make_scanner
 from typing import Any, Final
 
 from kmemquest.kernel import gfp as _gfp
-from kmemquest.kernel.conform import ConformResult, Operation, Tally
+from kmemquest.kernel.conform import ConformResult, Operation, Tally, tally_of
 from kmemquest.kernel.conform.bare_machine import bare_machine
 from kmemquest.kernel.events import Event
 from kmemquest.kernel.mm.page_alloc import PageAllocator
@@ -18,7 +19,6 @@ from kmemquest.kernel.mm.zone import (
     MOVABLE,
     NR_PAGE_ORDERS,
     PAGEBLOCK_ORDER,
-    PAGEBLOCK_PAGES,
     PerCpuPages,
     Zone,
 )
@@ -49,17 +49,23 @@ def conform_buddy(lines: Iterable[str], *, watched: bool = False) -> ConformResu
     Only the first full state is loaded; everything after it must come out of the simulation.
     `watched` attaches a listener.
     """
-    replay = _Replay(watched=watched)
-    tally, feed = replay.tally, replay.feed
-    parse = json.JSONDecoder().raw_decode
+    replay = _Replay(tally_of(lines), watched=watched)
+    tally, feed, operate = replay.tally, replay.feed, replay.operate
+    parse = make_scanner(json.JSONDecoder())  # type: ignore[arg-type]
     for number, text in enumerate(lines, 1):
         text = text.strip()
         if text:
             tally.line = number
-            item, end = parse(text)
+            try:
+                item, end = parse(text, 0)
+            except StopIteration:
+                raise json.JSONDecodeError("Expecting value", text, 0) from None
             if end != len(text):
                 raise json.JSONDecodeError("Extra data", text, end)
-            feed(item)
+            if isinstance(item, list):
+                operate(item)
+            else:
+                feed(item)
     replay.finish()
     return replay.tally.result()
 
@@ -94,9 +100,9 @@ class _Pageblocks(dict[int, int]):
 class _Replay:
     """The state of one replay: the simulated allocator and what is still to be compared."""
 
-    def __init__(self, *, watched: bool) -> None:
+    def __init__(self, tally: Tally, *, watched: bool) -> None:
         self.watched = watched
-        self.tally = Tally()
+        self.tally = tally
         self.machine = bare_machine(MachineSpec(), max_pfn=1 << 24)
         self.pages = PageAllocator(self.machine)
         self.machine.pages = self.pages
@@ -109,14 +115,11 @@ class _Replay:
         self.state: list[Record] | None = None
         self.operation: Operation = "start"
         self.recorded_effects: list[Line] = []
-        self.before: list[tuple[Zone, int, int]] = []
-        """Each zone with the boost and the flags it had before the last operation."""
+        self.before: list[tuple[Zone, tuple[int, ...], int, int]] = []
+        """Each zone with its boosted marks, its flags and its boost before the last operation."""
 
-    def feed(self, item: Record | Line) -> None:
-        """Take the next line of the recording."""
-        if isinstance(item, list):
-            self._feed_line(item)
-            return
+    def feed(self, item: Record) -> None:
+        """Take the next object of the recording."""
         kind = item["t"]
         if kind == "state_begin":
             self._settle_effects()
@@ -208,7 +211,8 @@ class _Replay:
 
     # --- operations and their side effects --------------------------------------------------
 
-    def _feed_line(self, line: Line) -> None:
+    def operate(self, line: Line) -> None:
+        """Take the next operation, or what was seen after one."""
         kind = line[0]
         operate = _OPERATIONS.get(kind)
         if operate is not None:
@@ -224,18 +228,19 @@ class _Replay:
 
     def _remember_zones(self) -> None:
         self.pageblocks.changed.clear()
-        self.before = [(zone, zone.boost, zone.flags) for zone in self.pages.zones]
+        self.before = [(zone, zone.boosted, zone.flags, zone.boost) for zone in self.pages.zones]
 
     def _settle_effects(self) -> None:
         """Compare the side effects of the last operation with those recorded after it."""
         seen: list[Line] = []
         if self.pageblocks.changed:
             seen += self.pageblocks.changes()
-        for zone, boost, flags in self.before:
-            if zone.boost != boost:
-                seen.append(["boost", zone.node, zone.name, zone.boost])
-            if zone.flags != flags:
-                seen.append(["zflags", zone.node, zone.name, zone.flags])
+        for zone, boosted, flags, boost in self.before:
+            if zone.flags != flags or zone.boosted is not boosted:
+                if zone.boost != boost:
+                    seen.append(["boost", zone.node, zone.name, zone.boost])
+                if zone.flags != flags:
+                    seen.append(["zflags", zone.node, zone.name, zone.flags])
         if seen or self.recorded_effects:
             expected = sorted(map(json.dumps, self.recorded_effects))
             got = sorted(map(json.dumps, seen))
@@ -265,11 +270,11 @@ class _Replay:
 
     def _free(self, line: Line) -> None:
         self.pages.free_pages(line[1], line[2])
-        self._result(0, self.pages.page_count(line[1]))
+        self._result(0, self.pages.frames.refcount(line[1]))
 
     def _free_exact(self, line: Line) -> None:
         self.pages.free_pages_exact(line[1], line[2])
-        self._result(0, self.pages.page_count(line[1]))
+        self._result(0, self.pages.frames.refcount(line[1]))
 
     def _split(self, line: Line) -> None:
         self.pages.split_page(line[1], line[2])
@@ -323,13 +328,16 @@ class _Replay:
                     self.tally.compare(where, expected, free_list)
 
     def _pageblock_digits(self, item: Record) -> str:
-        first = item["first_pfn"]
-        return "".join(
-            _HOLE
-            if digit == _HOLE
-            else str(self.pages.pageblock_type(first + index * PAGEBLOCK_PAGES))
-            for index, digit in enumerate(item["mt"])
-        )
+        digits = [str(MOVABLE)] * len(item["mt"])
+        first = item["first_pfn"] >> PAGEBLOCK_ORDER
+        for block, migratetype in self.pageblocks.items():
+            if 0 <= block - first < len(digits):
+                digits[block - first] = str(migratetype)
+        got = "".join(digits)
+        if _HOLE in item["mt"]:
+            pairs = zip(item["mt"], got, strict=True)
+            got = "".join(_HOLE if digit == _HOLE else mine for digit, mine in pairs)
+        return got
 
 
 _ZONE_FIELDS: Final = (

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from kmemquest.kernel.address import PAGE_OFFSET, PAGE_SHIFT, PAGE_SIZE, get_order
-from kmemquest.kernel.conform import ConformResult, Tally
+from kmemquest.kernel.conform import UNFOLLOWED, ConformResult, Tally
 from kmemquest.kernel.conform.bare_machine import bare_machine
 from kmemquest.kernel.dma.constants import DMA_MAPPING_ERROR, dma_bit_mask
 from kmemquest.kernel.dma.device import DmaSubsystem
@@ -123,7 +123,11 @@ def _replay(parsed: list[Any], pages_before: int) -> ConformResult:
     for number, line in enumerate(parsed, 1):
         replay.tally.line = number
         if isinstance(line, list):
-            replay.feed(line)
+            try:
+                replay.feed(line)
+            except UNFOLLOWED as error:
+                replay.tally.break_off(error)
+                break
     return replay.tally.result()
 
 

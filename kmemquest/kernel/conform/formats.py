@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from kmemquest.kernel.conform import ConformResult
+from kmemquest.kernel.conform import UNFOLLOWED, ConformResult, Recording
 from kmemquest.kernel.spec import MachineSpec
 
 
@@ -39,7 +39,19 @@ def conform_lines(
     """
     stream = iter(lines)
     first = next(stream, "")
-    whole = itertools.chain([first], stream)
+    whole = Recording(itertools.chain([first], stream))
+    try:
+        return _replay(name, first, whole, companion)
+    except UNFOLLOWED as error:
+        if isinstance(error, UnknownFormat):
+            raise
+        whole.tally.break_off(error)
+        return whole.tally.result()
+
+
+def _replay(
+    name: str, first: str, whole: Recording, companion: Iterable[str] | None
+) -> ConformResult:
     if first.startswith("@@@"):
         return _text_recording(name, first, whole)
     try:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from kmemquest.kernel.conform import ConformResult, Tally
+from kmemquest.kernel.conform import ConformResult, Tally, tally_of
 from kmemquest.kernel.mm.memblock import Memblock
 from kmemquest.kernel.mm.memblock_regions import RegionArray
 
@@ -25,7 +25,7 @@ Player = Callable[[Memblock, Step], dict[str, Any]]
 def conform_memblock(lines: Iterable[str]) -> ConformResult:
     """Replay every line; each result, counter, warning and array dump must be equal."""
     memblock = Memblock(virtual_base=0)
-    tally = Tally()
+    tally = tally_of(lines)
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue

@@ -9,7 +9,7 @@ from operator import or_
 from typing import Any
 
 from kmemquest.kernel.address import ZERO_SIZE_PTR
-from kmemquest.kernel.conform import ConformResult, Tally
+from kmemquest.kernel.conform import ConformResult, Tally, tally_of
 from kmemquest.kernel.gfp import GFP_KERNEL, ZERO
 from kmemquest.kernel.machine import Machine
 from kmemquest.kernel.mm.kmalloc import KMALLOC_MAX_CACHE_SIZE, KMALLOC_SIZES
@@ -17,12 +17,14 @@ from kmemquest.kernel.mm.slab_geometry import KMALLOC_MAX_SIZE, WORD
 from kmemquest.kernel.spec import GIB, MachineSpec
 
 _SIZE_MAX = (1 << 64) - 1
+LONGEST_RANGE = 1 << 16
+"""More sizes than any line of a recording tells of at once."""
 
 
 def conform_size(lines: Iterable[str]) -> ConformResult:
     """Replay a recording of request sizes, krealloc calls and alignments."""
     machine = Machine.boot(MachineSpec(ram=GIB))
-    tally = Tally()
+    tally = tally_of(lines)
     for number, line in enumerate(lines, 1):
         tally.line = number
         record = json.loads(line)
@@ -53,6 +55,8 @@ def _compare_sizes(machine: Machine, tally: Tally, record: dict[str, Any]) -> No
     """Try every size of a recorded range with its flags."""
     kmalloc = machine.kmalloc
     expected = (record["cache"], record["ksize"], record["roundup"])
+    if record["hi"] - record["lo"] > LONGEST_RANGE:
+        raise ValueError(f"a range of {record['hi'] - record['lo']} sizes")
     for size in range(record["lo"], record["hi"] + 1):
         address = kmalloc.kmalloc(size, record["gfpv"])
         got = (_cache_name(machine, address), kmalloc.ksize(address), kmalloc.size_roundup(size))
@@ -82,6 +86,7 @@ def _compare_constants(machine: Machine, tally: Tally, record: dict[str, Any]) -
 
 def _compare_krealloc(machine: Machine, tally: Tally, record: list[Any]) -> None:
     _, old, new, *expected = record
+    _refuse_immense(old, new)
     kmalloc, memory = machine.kmalloc, machine.memory
     before = kmalloc.kmalloc(old, GFP_KERNEL)
     pattern = bytes(index * 7 + 1 & 0xFF for index in range(old))
@@ -99,9 +104,15 @@ def _compare_krealloc(machine: Machine, tally: Tally, record: list[Any]) -> None
     tally.compare(f"krealloc({old} -> {new})", expected, got)
 
 
+def _refuse_immense(*sizes: int) -> None:
+    if max(sizes) > 2 * KMALLOC_MAX_SIZE:
+        raise ValueError(f"objects of {max(sizes)} bytes")
+
+
 def _compare_growth(machine: Machine, tally: Tally, record: list[Any]) -> None:
     """Grow an object with __GFP_ZERO: the new part must read as zero."""
     _, old, new, *expected = record
+    _refuse_immense(old, new)
     kmalloc, memory = machine.kmalloc, machine.memory
     before = kmalloc.kzalloc(old, GFP_KERNEL)
     memory.store_bytes(before, b"\xa5" * old)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kmemquest.kernel.conform import ConformResult, Tally
+from kmemquest.kernel.conform import ConformResult, Tally, tally_of
 from kmemquest.kernel.conform.bare_machine import bare_machine
 from kmemquest.kernel.gfp import GFP_KERNEL
 from kmemquest.kernel.machine import Machine
@@ -140,7 +140,7 @@ def _compare_cache(
 def conform_caches(lines: Iterable[str], spec: MachineSpec) -> ConformResult:
     """Compare all caches of a booted kernel, newest first, with those of the simulator."""
     machine = slab_machine(spec)
-    tally = Tally()
+    tally = tally_of(lines)
     records = [json.loads(line) for line in lines]
     rows = [(i, row) for i, row in enumerate(records, 1) if row["t"] == "cache"]
     mine = [*reversed(machine.slub.caches)]
@@ -154,7 +154,7 @@ def conform_caches(lines: Iterable[str], spec: MachineSpec) -> ConformResult:
 def conform_geometry(lines: Iterable[str], spec: MachineSpec) -> ConformResult:
     """Compare the layout of caches created with recorded sizes, alignments and flags."""
     machine = slab_machine(spec)
-    tally = Tally()
+    tally = tally_of(lines)
     for number, line in enumerate(lines, 1):
         tally.line = number
         record = json.loads(line)
@@ -179,7 +179,7 @@ def conform_geometry(lines: Iterable[str], spec: MachineSpec) -> ConformResult:
 def conform_merge(lines: Iterable[str], spec: MachineSpec) -> ConformResult:
     """Compare which existing cache each of many mergeable creations was aliased to."""
     machine = slab_machine(spec)
-    tally = Tally()
+    tally = tally_of(lines)
     for number, line in enumerate(lines, 1):
         tally.line = number
         record = json.loads(line)
@@ -204,13 +204,13 @@ def conform_object_trace(lines: Iterable[str]) -> ConformResult:
     first difference, because all that follows depends on it.
     """
     records = [json.loads(line) for line in lines]
-    return _TraceReplay(records).run()
+    return _TraceReplay(records, tally_of(lines)).run()
 
 
 class _TraceReplay:
-    def __init__(self, records: list[Any]) -> None:
+    def __init__(self, records: list[Any], tally: Tally) -> None:
         self.records = records
-        self.tally = Tally()
+        self.tally = tally
         self.machine = slab_machine(MachineSpec())
         self.slub = self.machine.slub
         self.pages: PlainPages = self.machine.pages  # type: ignore[assignment]

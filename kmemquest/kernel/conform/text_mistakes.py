@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from kmemquest.kernel.address import PAGE_SIZE, pfn_to_virt
+from kmemquest.kernel.address import PAGE_SIZE, pfn_to_page, pfn_to_virt
 from kmemquest.kernel.check.oops import page_fault_oops
 from kmemquest.kernel.context import Frame, Task
 from kmemquest.kernel.gfp import COMP, GFP_ATOMIC, GFP_KERNEL, HIGHMEM, NORETRY, NOWARN, ZERO
@@ -36,6 +36,10 @@ RAM_STEP: Final = 2 * MIB
 DEFAULT_RAM: Final = 256 * MIB
 EXCESS_PAGES: Final = 1000
 TRIALS: Final = 5
+MAPPING_WORD: Final = 3
+LEFT_WORDS: Final = (1, 2, 4, 5)
+"""The words of struct page that its free does not look at: lru, index, private."""
+STRAY_MAPPING: Final = 0x1234
 FILLERS: Final = 500
 """More objects than the partial slabs of a freshly booted machine have room for."""
 
@@ -199,6 +203,25 @@ def freepagetwice(lab: Laboratory, _recorded: Sequence[str]) -> None:
     while len(machine.log.lines) == known:
         if machine.pages.alloc_pages(GFP_KERNEL, 0) == NO_PAGE:
             return
+
+
+def badpageref(lab: Laboratory, recorded: Sequence[str]) -> None:
+    """Leave `page->mapping` set and free the page.
+
+    What earlier users of that page left in the fields that nobody checks is read off the dump.
+    """
+    machine = lab.machine
+    pfn = machine.pages.alloc_pages(GFP_KERNEL, 0)
+    page = pfn_to_page(pfn)
+    words = [word for found in map(_RAW.match, recorded) if found for word in found[1].split()]
+    for index in LEFT_WORDS:
+        left = int(words[index], 16) if index < len(words) else 0
+        machine.memory.store(page + 8 * index, 8, left)
+    machine.memory.store(page + 8 * MAPPING_WORD, 8, STRAY_MAPPING)
+    machine.pages.free_pages(pfn, 0)
+
+
+_RAW: Final = re.compile(r"raw: ([0-9a-f ]+)$")
 
 
 # --- vmalloc ------------------------------------------------------------------------------------
@@ -452,7 +475,8 @@ MISTAKES: Final[dict[str, Callable[[Laboratory, Sequence[str]], None]]] = {
     function.__name__: function
     for function in (
         pagefail, pagefail0, slabfail, toobigpages, kmalloctoobig, nofail_big, freepartial,
-        freepagetwice, kvmalloctoobig, vmalloc0, vfreebad, vfreeunaligned, vfreetwice, irqvmalloc,
+        freepagetwice, badpageref, kvmalloctoobig, vmalloc0, vfreebad, vfreeunaligned, vfreetwice,
+        irqvmalloc,
         kfreepage, kfreelarge_inner, kfreevmalloc, kfreeunaligned, irqkmalloc, doublefree,
         doublefree2, uafread, oob, oobleft, oobkmalloc, uaf, ctorzero, wrongcache, destroybusy,
         cachecreate2, cachecreate_bad, cachecreate_null, ksizebad, dmavmalloc, dmanomask,

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from kmemquest.kernel.address import PAGE_OFFSET, PAGE_SHIFT, PAGE_SIZE, VMALLOC_END, VMALLOC_START
-from kmemquest.kernel.conform import ConformResult, Tally
+from kmemquest.kernel.conform import ConformResult, Tally, tally_of
 from kmemquest.kernel.conform.bare_machine import bare_machine
 from kmemquest.kernel.gfp import GFP_KERNEL, GFP_NOWAIT, RETRY_MAYFAIL
 from kmemquest.kernel.machine import Machine
@@ -114,7 +114,7 @@ def replay_machine(free: FreeSpace | None = None) -> tuple[Machine, _Frames, _Kv
 
 def conform_vmalloc(lines: Iterable[str]) -> ConformResult:
     """Replay one `vmalloc` recording."""
-    replay = _Replay()
+    replay = _Replay(tally_of(lines))
     for number, text in enumerate(lines, 1):
         if text.strip():
             replay.tally.line = number
@@ -125,8 +125,8 @@ def conform_vmalloc(lines: Iterable[str]) -> ConformResult:
 class _Replay:
     """One recording on its way."""
 
-    def __init__(self) -> None:
-        self.tally = Tally()
+    def __init__(self, tally: Tally) -> None:
+        self.tally = tally
         self._machine: Machine | None = None
         self._frames = _Frames()
         self._objects = _KvObjects()
@@ -241,7 +241,7 @@ def conform_kvthresh(lines: Iterable[str]) -> ConformResult:
     kind of memory, the alignment of 2 MiB mappings, the pages of each area and what its freeing
     leaves behind are.
     """
-    tally = Tally()
+    tally = tally_of(lines)
     machine, frames, objects = replay_machine()
     first = True
     for number, text in enumerate(lines, 1):

@@ -212,14 +212,7 @@ class Compactor:
         """Move contents and ownership of a page; the old frame is freed."""
         machine = self._machine
         pages = machine.pages
-        contents = machine.memory.frames.pop(source, None)
-        if contents is not None:
-            machine.memory.frames[target] = contents
-        else:
-            machine.memory.frames.pop(target, None)
-        marks = machine.memory.stale.pop(source, None)
-        if marks is not None:
-            machine.memory.stale[target] = marks
+        machine.memory.move_frame(source, target)
         pages.frames.set_refcount(target, 1)
         if pages.movable[source] == PAGE_CACHE_OWNER:
             machine.reclaim.page_cache.forget(source)

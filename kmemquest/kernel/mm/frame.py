@@ -10,6 +10,19 @@ PAGEBLOCK_SHIFT: Final = 9
 _MAX_ORDER: Final = 10
 
 
+class _Once(int):
+    """The count 1 of a single page that nobody looks at: known by identity, equal to 1."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> str:
+        return "ONCE"
+
+
+ONCE: Final = _Once(1)
+"""`_refcount` of a single page handed out plainly, which its free need not look at twice."""
+
+
 class FrameTable:
     """Sparse per-frame facts; a frame without an entry has refcount 0 and no type."""
 
@@ -19,6 +32,7 @@ class FrameTable:
         "bad_reported",
         "bad_since",
         "compound",
+        "distrusted",
         "lru",
         "lru_in_pageblock",
         "orders",
@@ -26,6 +40,7 @@ class FrameTable:
         "slabs",
         "special",
         "suspects",
+        "written_maps",
     )
 
     def __init__(self) -> None:
@@ -33,6 +48,8 @@ class FrameTable:
         """pfn -> `_refcount`, where it is not 0."""
         self.suspects: set[int] = set()
         """Frames whose count left 0 other than by being handed out: freed twice, say."""
+        self.distrusted: set[int] = set()
+        """Frames ever freed twice or by a wrong order: free lists may since hold one twice."""
         self.orders: dict[int, int] = {}
         """First pfn -> order of blocks handed out, for orders above 0.
 
@@ -51,6 +68,8 @@ class FrameTable:
         self.bad_since = 0
         """When the present minute of bad-page reports began, in nanoseconds since boot."""
         self.bad_reported = 0
+        self.written_maps: set[int] = set()
+        """Numbers of pageblocks into whose struct pages a driver has written."""
         self._starts: list[int] = []
         self._ends: list[int] = []
 
@@ -73,12 +92,28 @@ class FrameTable:
             return
         if pfn not in refcounts and not self.is_reserved(pfn):
             self.suspects.add(pfn)
+            self.distrusted.add(pfn)
             self.special.add(pfn)
         refcounts[pfn] = count
+
+    def set_single(self, frames: range) -> None:
+        """Make the frames of one block single pages with one reference each."""
+        refcounts = self.refcounts
+        if refcounts.get(frames[0], 1) == 1 and self.special.isdisjoint(frames):
+            refcounts.update(dict.fromkeys(frames, ONCE))
+        else:
+            refcounts.update(dict.fromkeys(frames[1:], 1))
 
     def _look_again(self, pfn: int) -> None:
         if not (pfn in self.slabs or pfn in self.lru or pfn in self.suspects):
             self.special.discard(pfn)
+            if self.refcounts.get(pfn) == 1 and pfn not in self.orders:
+                self.refcounts[pfn] = ONCE
+
+    def _mark_special(self, pfn: int) -> None:
+        self.special.add(pfn)
+        if self.refcounts.get(pfn) is ONCE:
+            self.refcounts[pfn] = 1
 
     def suspects_in(self, pfn: int, count: int) -> list[int]:
         """Return the suspects among `count` frames, ascending."""
@@ -97,7 +132,7 @@ class FrameTable:
     def set_slab(self, pfn: int, order: int) -> None:
         """Mark 2**order frames as a slab (`__SetPageSlab`)."""
         self.slabs[pfn] = order
-        self.special.add(pfn)
+        self._mark_special(pfn)
 
     def clear_slab(self, pfn: int) -> None:
         """Remove the slab mark from the block that starts at `pfn`."""
@@ -116,7 +151,7 @@ class FrameTable:
         """Mark 2**order frames as being on an LRU list (or otherwise movable)."""
         if pfn not in self.lru:
             self.lru[pfn] = order
-            self.special.add(pfn)
+            self._mark_special(pfn)
             self._count_lru(pfn, order, 1)
 
     def clear_lru(self, pfn: int) -> None:

@@ -25,10 +25,7 @@ class FreeList:
         self.back: dict[int, None] = {}
 
     def __len__(self) -> int:
-        count = len(self.front) + len(self.back)
-        for start, end in self.runs:
-            count += (end - start) // self.step
-        return count
+        return len(self.front) + len(self.back) + self.in_runs()
 
     def __bool__(self) -> bool:
         return bool(self.front or self.back or self.runs)
@@ -41,6 +38,10 @@ class FreeList:
 
     def __contains__(self, pfn: object) -> bool:
         return pfn in self.front or pfn in self.back or self._run_of(pfn) >= 0
+
+    def in_runs(self) -> int:
+        """Return how many blocks lie in runs."""
+        return sum((end - start) // self.step for start, end in self.runs)
 
     def push_head(self, pfn: int) -> None:
         """Put a block at the head."""

@@ -178,11 +178,14 @@ class Kmalloc:
         """
         if address <= ZERO_SIZE_PTR:
             return 0
+        if self._already_freed(address):
+            return 0
         machine = self._machine
         cache = machine.slub.cache_of(address)
         if cache is not None:
             slab_debug.set_requested_size(machine.memory, cache, address, cache.object_size)
-            return slab_ksize(cache)
+            # Generic KASAN sets SLAB_KASAN on every cache: its metadata is not for use.
+            return cache.object_size if machine.checks.kasan is not None else slab_ksize(cache)
         if machine.slub.page_fault_behind(address, "__ksize"):
             return 0
         frames = machine.pages.frames
@@ -242,9 +245,9 @@ class Kmalloc:
             )
         if kasan is not None:
             if kasan.is_freed(address):
+                # The report does not stop the reference from being dropped once more.
                 kasan.report_double_free(address, "", address, PAGE_SIZE << order, "kfree")
-                return
-            if address != pfn_to_virt(head):
+            elif address != pfn_to_virt(head):
                 block = PAGE_SIZE << order
                 kasan.report_invalid_free(address, "", pfn_to_virt(head), block, "kfree")
         machine.clock.advance(LARGE_COST)

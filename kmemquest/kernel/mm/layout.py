@@ -41,10 +41,12 @@ class ZoneLayout:
         "_by_start",
         "_forbid_fragmenting",
         "_gfp_allowed_mask",
+        "_homes",
         "_last",
         "_plans",
         "_scans",
         "_starts",
+        "_wants",
         "cpu",
         "cpu_node",
         "cpus",
@@ -79,6 +81,10 @@ class ZoneLayout:
         self._last: Zone | None = None
         self._plans: dict[int, Any] = {}
         """gfp mask -> what it means here; emptied when that changes."""
+        self._wants: dict[tuple[int, int], tuple[ScanOrder, int, int, int]] = {}
+        """(Mask in force, node) -> zones, highest zone index, migratetype, allocation flags."""
+        self._homes: dict[int, Any] = {}
+        """Pageblock number -> where its blocks go when freed; emptied likewise."""
         self._gfp_allowed_mask = BOOT_MASK
         self._scans: dict[tuple[int, bool], tuple[ScanOrder, ...]] = {}
         self._forbid_fragmenting: set[int] = set()
@@ -99,6 +105,7 @@ class ZoneLayout:
             events=self.machine.events,
             frames=self.frames,
             pageblocks=self.pageblocks,
+            homes=self._homes,
         )
         block_start = start_pfn & ~(PAGEBLOCK_PAGES - 1)
         if block_start != start_pfn and self.zone_at(block_start) is None:
@@ -108,6 +115,7 @@ class ZoneLayout:
         self.nodes[node].zones.append(zone)
         self.zones = [zone for entry in self.nodes for zone in entry.zones]
         position = bisect_right(self._starts, start_pfn)
+        self._homes.clear()
         self._starts.insert(position, start_pfn)
         self._by_start.insert(position, zone)
         return zone
@@ -165,7 +173,11 @@ class ZoneLayout:
             for ceiling in range(MAX_NR_ZONES)
         )
         self._note_fragmenting_rule()
+        self._forget_plans()
+
+    def _forget_plans(self) -> None:
         self._plans.clear()
+        self._wants.clear()
 
     def _note_fragmenting_rule(self) -> None:
         """Find the nodes whose Normal zone first avoids mixing types (`alloc_flags_nofragment`)."""
@@ -184,7 +196,7 @@ class ZoneLayout:
         self.grouping_disabled = pages < PAGEBLOCK_PAGES * MIGRATE_TYPES
         for zone in self.zones:
             zone.grouping_disabled = self.grouping_disabled
-        self._plans.clear()
+        self._forget_plans()
 
     def enable_pcp(self) -> None:
         """Size the per-CPU lists by the present marks (`setup_per_cpu_pageset`)."""
@@ -222,7 +234,7 @@ class ZoneLayout:
     @gfp_allowed_mask.setter
     def gfp_allowed_mask(self, mask: int) -> None:
         self._gfp_allowed_mask = mask
-        self._plans.clear()
+        self._forget_plans()
 
     def migratetype_of(self, gfp: int) -> int:
         """Return the migratetype a request asks for on this machine."""
@@ -277,7 +289,8 @@ class ZoneLayout:
             zone.idle_diffs[cpu] = 0
             zone.pageset = zone.pagesets[cpu]
         self.cpu = cpu
-        self._plans.clear()
+        self._forget_plans()
+        self._homes.clear()
 
     @contextmanager
     def acting_as(self, cpu: int) -> Iterator[None]:

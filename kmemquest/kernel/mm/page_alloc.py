@@ -86,17 +86,23 @@ class PageAllocator(FastPath):
             self._checks.might_sleep("alloc_pages", gfp)
         if nid is None or not 0 <= nid < len(self.nodes):
             nid = self.local_node
-        ceiling = _gfp.zone_index(gfp)
-        zones = self.scan_order(nid, gfp, ceiling)
-        migratetype = self.migratetype_of(gfp)
-        flags = ALLOC_WMARK_LOW | gfp & _gfp.KSWAPD_RECLAIM
-        if zones and self.may_forbid_fragmenting(zones[0]):
-            flags |= ALLOC_NOFRAGMENT
+        wants = self._wants.get((gfp, nid))
+        zones, ceiling, migratetype, flags = wants or self._work_out_wants(gfp, nid)
         pfn = get_page_from_freelist(self, gfp, order, flags, zones, ceiling, migratetype)
         if pfn < 0:
             request = slowpath.Request(gfp, order, nid, zones, ceiling, migratetype)
             pfn = slowpath.alloc_pages_slowpath(self, request)
         return pfn
+
+    def _work_out_wants(self, gfp: int, nid: int) -> tuple[tuple[Zone, ...], int, int, int]:
+        """Find the zones, the highest zone index, the migratetype and the flags of a request."""
+        ceiling = _gfp.zone_index(gfp)
+        zones = self.scan_order(nid, gfp, ceiling)
+        flags = ALLOC_WMARK_LOW | gfp & _gfp.KSWAPD_RECLAIM
+        if zones and self.may_forbid_fragmenting(zones[0]):
+            flags |= ALLOC_NOFRAGMENT
+        wants = self._wants[gfp, nid] = (zones, ceiling, self.migratetype_of(gfp), flags)
+        return wants
 
     def rmqueue(self, zone: Zone, order: int, migratetype: int, alloc_flags: int) -> int:
         """Take a block from a zone; NO_PAGE when it gives none."""
@@ -140,6 +146,9 @@ class PageAllocator(FastPath):
         """Free what `alloc_pages_exact` gave for the same size in bytes."""
         for frame in range(pfn, pfn + -(-size // PAGE_SIZE)):
             self.free_pages(frame, 0)
+            if self.zone_at(frame) is None:
+                # The walk has left the memory map, and the fault was told.
+                return
 
     def alloc_pages_bulk(self, gfp: int, count: int, nid: int | None = None) -> list[int]:
         """Return up to `count` single frames (`alloc_pages_bulk_noprof`)."""
@@ -147,9 +156,11 @@ class PageAllocator(FastPath):
 
     def split_page(self, pfn: int, order: int) -> None:
         """Make 2**order single pages of a non-compound block, each with refcount 1."""
+        if order > MAX_PAGE_ORDER:
+            self.machine.fault(pfn_to_page(self.machine.memory.max_pfn), 8, write=True)
+            return
         self.frames.orders.pop(pfn, None)
-        for frame in range(pfn + 1, pfn + (1 << order)):
-            self.frames.refcounts[frame] = 1
+        self.frames.set_single(range(pfn, pfn + (1 << order)))
 
     # --- freeing ----------------------------------------------------------------------------
 
@@ -160,6 +171,8 @@ class PageAllocator(FastPath):
             self.machine.fault(pfn_to_page(self.machine.memory.max_pfn), 8, write=True)
             return
         refcounts = self.frames.refcounts
+        if self.frames.orders.get(pfn, 0) != order:
+            self.frames.distrusted.add(pfn)
         if refcounts.get(pfn) == 1 and not self.frames.suspects:
             del refcounts[pfn]
             self.free_unref_page(pfn, order)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from kmemquest.kernel.address import pfn_to_page
 from kmemquest.kernel.events import Report
 from kmemquest.kernel.log import KERN_ALERT
+from kmemquest.kernel.mm.frame import PAGEBLOCK_SHIFT
 
 if TYPE_CHECKING:
     from kmemquest.kernel.mm.page_alloc import PageAllocator
@@ -17,7 +18,16 @@ MINUTE: Final = 60_000_000_000
 
 NONZERO_REFCOUNT: Final = "nonzero _refcount"
 NONZERO_MAPCOUNT: Final = "nonzero mapcount"
+NON_NULL_MAPPING: Final = "non-NULL mapping"
 FLAGS_AT_FREE: Final = "PAGE_FLAGS_CHECK_AT_FREE flag(s) set"
+
+PG_LOCKED: Final = 1 << 0
+PG_RESERVED: Final = 1 << 13
+CHECKED_AT_FREE: Final = PG_LOCKED | PG_RESERVED | 1 << 1 | 1 << 5 | 1 << 8 | 1 << 14 | 1 << 15
+"""locked, writeback, lru, active, private and private_2, reserved (`PAGE_FLAGS_CHECK_AT_FREE`)."""
+MAPPING_AT: Final = 24
+"""Offset of `mapping` in `struct page`."""
+MAPPING_FLAGS: Final = 3
 
 _LIST_POISON1: Final = 0xDEAD000000000100
 _LIST_POISON2: Final = 0xDEAD000000000122
@@ -41,6 +51,12 @@ def free_is_refused(pages: PageAllocator, pfn: int, order: int) -> bool:
     if order and frames.orders.get(pfn) != order:
         refused = _neighbours_in_use(pages, pfn, order)
     reason = ""
+    if frames.written_maps:
+        for frame in range(pfn + 1, pfn + (1 << order)):
+            if left := _driver_state(pages, frame):
+                bad_page(pages, frame, left, ("free_unref_page",))
+                refused = True
+        reason = _driver_state(pages, pfn)
     if pfn in frames.refcounts:
         reason = NONZERO_REFCOUNT
     if pfn in frames.slabs:
@@ -50,6 +66,45 @@ def free_is_refused(pages: PageAllocator, pfn: int, order: int) -> bool:
     if reason:
         bad_page(pages, pfn, reason, ("free_unref_page",))
     return refused or bool(reason)
+
+
+def _driver_state(pages: PageAllocator, pfn: int) -> str:
+    """Look at what a driver left in a `struct page`: return what is bad of it, clear the rest."""
+    memory = pages.machine.memory
+    if pfn >> PAGEBLOCK_SHIFT not in pages.frames.written_maps:
+        return ""
+    written = memory.struct_page(pfn)
+    flags, mapping = _word(written, 0), _word(written, MAPPING_AT >> 3)
+    if mapping & MAPPING_FLAGS:
+        # An anonymous mapping needs no owner's leave.
+        memory.poke(pfn_to_page(pfn) + MAPPING_AT, bytes(8))
+        mapping = 0
+    if flags & CHECKED_AT_FREE:
+        return FLAGS_AT_FREE
+    if mapping:
+        return NON_NULL_MAPPING
+    if flags:
+        memory.poke(pfn_to_page(pfn), bytes(8))
+    return ""
+
+
+def taken_while_free(pages: PageAllocator, pfn: int) -> bool:
+    """A reference is taken to a page that has none; only a DEBUG_VM kernel stops here."""
+    machine = pages.machine
+    if pages.page_count(pfn) or not machine.spec.checkers.debug_vm:
+        return False
+    from kmemquest.kernel.check.oops import bug
+
+    reason = "VM_BUG_ON_FOLIO(folio_ref_zero_or_close_to_overflow(folio))"
+    for line in dump_page(pages, pfn, reason):
+        machine.log.print(line, KERN_ALERT)
+    site = machine.site
+    bug(machine, "include/linux/mm.h", 1217, site.function if site else "get_page")
+    return True
+
+
+def _word(struct_page: bytes | None, index: int) -> int:
+    return int.from_bytes(struct_page[8 * index : 8 * index + 8], "little") if struct_page else 0
 
 
 def _neighbours_in_use(pages: PageAllocator, pfn: int, order: int) -> bool:
@@ -158,12 +213,20 @@ def dump_page(pages: PageAllocator, pfn: int, reason: str) -> list[str]:
     else:
         type_byte, type_name = 0, ""
     page_type = type_byte << 24 if type_byte else 0xFFFF_FFFF
-    words = [flags, _LIST_POISON1, _LIST_POISON2, 0, 0, 0]
+    written = pages.machine.memory.struct_page(pfn)
+    lru = [_word(written, 1), _word(written, 2)]
+    mapping, index, private = (_word(written, number) for number in (3, 4, 5))
+    if not any(lru):
+        # Nobody but the allocator used the list; it poisons what it takes off one.
+        lru = [_LIST_POISON1, _LIST_POISON2]
+    words = [flags, *lru, mapping, index, private]
     words.append((count & 0xFFFF_FFFF) << 32 | page_type)
-    words.append(0)
+    words.append(_word(written, 7))
+    shown, kind, about = _mapping_in_words(pages, mapping)
     lines = [
-        f"page: refcount:{count} mapcount:0 mapping:0000000000000000 index:0x0 pfn:{pfn:#x}",
-        f"flags: {flags:#x}(node={zone.node}|zone={zone.index}|lastcpupid=0x1fffff)",
+        f"page: refcount:{count} mapcount:0 mapping:{shown} index:{index:#x} pfn:{pfn:#x}",
+        *about,
+        f"{kind}flags: {flags:#x}(node={zone.node}|zone={zone.index}|lastcpupid=0x1fffff)",
     ]
     if type_byte:
         lines.append(f"page_type: {type_byte:x}({type_name})")
@@ -171,3 +234,22 @@ def dump_page(pages: PageAllocator, pfn: int, reason: str) -> list[str]:
     lines.append("raw: " + " ".join(f"{word:016x}" for word in words[4:]))
     lines.append(f"page dumped because: {reason}")
     return lines
+
+
+def _mapping_in_words(pages: PageAllocator, mapping: int) -> tuple[str, str, list[str]]:
+    """Return the hashed mapping, the word before the flags, and what the mapping points to.
+
+    The low bits of a mapping say what it is (`include/linux/page-flags.h:PAGE_MAPPING_ANON`).
+    """
+    low_bits = mapping & 3
+    if not mapping or low_bits:
+        return f"{0:016x}", ("", "anon ", "", "ksm ")[low_bits], []
+    from kmemquest.kernel.text.pointer import hashed_pointer
+
+    machine = pages.machine
+    # Booting with slab_debug turns hashing off.
+    bare = machine.slub.debug.enabled
+    shown = f"{mapping:016x}" if bare else hashed_pointer(machine, mapping)
+    if machine.memory.translate(mapping) is None:
+        return shown, "", [f"invalid mapping:{mapping:016x}"]
+    return shown, "", ["aops:0x0"]

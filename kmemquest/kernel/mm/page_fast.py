@@ -16,7 +16,8 @@ from kmemquest.kernel import gfp as _gfp
 from kmemquest.kernel.address import PAGE_SIZE
 from kmemquest.kernel.context import Context
 from kmemquest.kernel.mm.alloc_flags import ALLOC_NOFRAGMENT, ALLOC_WMARK_LOW
-from kmemquest.kernel.mm.buddy import free_one_page
+from kmemquest.kernel.mm.buddy import free_one_page, pageblock_in_zone, rmqueue_smallest
+from kmemquest.kernel.mm.frame import ONCE
 from kmemquest.kernel.mm.layout import ZoneLayout
 from kmemquest.kernel.mm.page_events import pages_allocated, pages_freed
 from kmemquest.kernel.mm.pcp import PCP_BATCH_SCALE_MAX, list_index, pcp_allows
@@ -31,7 +32,7 @@ from kmemquest.kernel.mm.zone import (
     PerCpuPages,
     Zone,
 )
-from kmemquest.kernel.mm.zone_scan import PCP_COST, ZERO_COST_SHIFT
+from kmemquest.kernel.mm.zone_scan import BUDDY_COST, PCP_COST, ZERO_COST_SHIFT
 
 if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
@@ -56,14 +57,30 @@ class _Route:
     listed: deque[int]
     """The per-CPU list; for orders without one, a list that stays empty."""
     pages: int
+    mask: int
+    """A bit for each page."""
     pcp_cost: int
+    buddy_cost: int
     zero_cost: int
+    unlisted: bool
+    """Whether blocks of this order never lie on a per-CPU list."""
     compound: bool
     sleeps: bool
     gfp: int
     """The mask as far as it is in force."""
     migratetype: int
     alloc_flags: int
+
+
+@dataclass(slots=True)
+class _Home:
+    """Where the blocks of one pageblock go when this CPU frees them."""
+
+    zone: Zone
+    pcp: PerCpuPages
+    lists: tuple[deque[int], ...]
+    """The per-CPU list of each order from 0 to 3 for the pageblock's type."""
+    migratetype: int
 
 
 def _is_nested(context: Context) -> bool:
@@ -85,15 +102,14 @@ class FastPath(ZoneLayout):
         "_checks",
         "_compound",
         "_context",
+        "_distrusted",
         "_events",
         "_kasan",
         "_orders",
         "_plain",
         "_refcounts",
         "_special",
-        "_stale",
-        "_suspects",
-        "_written",
+        "_touched",
         "checks_pages",
         "clock",
         "from_pcp",
@@ -122,9 +138,8 @@ class FastPath(ZoneLayout):
         self._orders = frames.orders
         self._compound = frames.compound
         self._special = frames.special
-        self._suspects = frames.suspects
-        self._written = machine.memory.frames
-        self._stale = machine.memory.stale
+        self._distrusted = frames.distrusted
+        self._touched = machine.memory.touched
         self.from_pcp = False
         """Whether the last block taken came from a per-CPU list."""
         self._plain = self.init_on_alloc and not self.init_on_free and self._kasan is None
@@ -153,8 +168,11 @@ class FastPath(ZoneLayout):
                 if pcp_allows(order)
                 else deque(),
                 1 << order,
+                (1 << (1 << order)) - 1,
                 PCP_COST + zeroing,
+                BUDDY_COST + zeroing,
                 zeroing,
+                not pcp_allows(order),
                 bool(mask & _gfp.COMP),
                 sleeps,
                 mask,
@@ -174,7 +192,7 @@ class FastPath(ZoneLayout):
             route is None
             or (nid is not None and nid != self.local_node)
             or self._context.task.flags
-            or self._suspects
+            or self._distrusted
         ):
             return self.alloc_pages_fully(gfp, order, nid)
         zone = route.zone
@@ -183,114 +201,137 @@ class FastPath(ZoneLayout):
             watched and route.sleeps and _is_nested(self._context)
         ):
             return self.alloc_pages_fully(gfp, order)
-        listed = route.listed
-        if listed:
-            pfn = listed.popleft()
+        if route.listed:
+            pfn = route.listed.popleft()
             pcp = route.pcp
             pcp.count -= route.pages
             if pcp.free_count:
                 pcp.free_count >>= 1
             self.clock.now += route.pcp_cost
             from_pcp = True
+        elif route.unlisted:
+            pfn = rmqueue_smallest(zone, order, route.migratetype)
+            if pfn < 0:
+                return self.alloc_pages_fully(gfp, order)
+            self.clock.now += route.buddy_cost
+            from_pcp = False
         else:
             pfn = self.rmqueue(zone, order, route.migratetype, route.alloc_flags)
             self.clock.now += route.zero_cost
             from_pcp = self.from_pcp
-        self._refcounts[pfn] = 1
         if order:
+            self._refcounts[pfn] = 1
             self._orders[pfn] = order
             if route.compound:
                 self._compound[pfn] = order
-            self._zero(pfn, route.pages)
-        elif pfn in self._written or pfn in self._stale:
-            self.machine.memory.zero_frames(pfn, 1)
+        else:
+            self._refcounts[pfn] = ONCE
+        block = pfn >> PAGEBLOCK_ORDER
+        if block in self._touched and (
+            order > PAGEBLOCK_ORDER or self._touched[block] >> (pfn & 511) & route.mask
+        ):
+            self.machine.memory.zero_frames(pfn, route.pages)
         if watched:
             self._events.emit(
                 pages_allocated(pfn, order, route.gfp, route.migratetype, zone, from_pcp)
             )
         return pfn
 
-    def _zero(self, pfn: int, count: int) -> None:
-        """Zero a block's frames; most often nobody has written any of them."""
-        written, stale = self._written, self._stale
-        if written or stale:
-            block = range(pfn, pfn + count)
-            if count > len(written) or stale or not written.keys().isdisjoint(block):
-                self.machine.memory.zero_frames(pfn, count)
-
     def free_pages(self, pfn: int, order: int) -> None:
         """Drop a reference and free 2**order frames with the last one (`__free_pages`).
 
         With references left, the rest of a block that is not compound is freed all the same.
         """
-        zone = self._last
-        if zone is None or not zone.start_pfn <= pfn < zone.end_pfn or pfn in self._special:
+        try:
+            home = self._homes[pfn >> PAGEBLOCK_ORDER]
+            references = self._refcounts[pfn]
+        except KeyError:
+            self._find_home(pfn)
             self.free_pages_fully(pfn, order)
             return
-        pcp = zone.pageset
-        flags = pcp.flags
+        pcp = home.pcp
         if order:
             if order > PAGE_ALLOC_COSTLY_ORDER:
-                self._free_large(zone, pfn, order)
+                self._free_large(home, pfn, order, references)
                 return
             size = 1 << order
             count = pcp.count + size
-            drains = (
-                flags & PCP_PREV_FREE_HIGH_ORDER
-                and pcp.free_count >= pcp.batch
-                and (count >= pcp.batch or not flags & PCP_FREE_HIGH_BATCH)
-            )
-            unusual = drains or self._orders.get(pfn) != order
+            flags = pcp.flags
+            orders = self._orders
+            if (
+                references != 1
+                or pfn not in orders
+                or orders[pfn] != order
+                or pfn in self._special
+                or (count >= pcp.room and count >= self._room(pcp))
+                or home.zone.flags
+                or (
+                    flags & PCP_PREV_FREE_HIGH_ORDER
+                    and pcp.free_count >= pcp.batch
+                    and (count >= pcp.batch or not flags & PCP_FREE_HIGH_BATCH)
+                )
+            ):
+                self.free_pages_fully(pfn, order)
+                return
+            pcp.flags = flags | PCP_PREV_FREE_HIGH_ORDER
+            del orders[pfn]
+            if pfn in self._compound:
+                del self._compound[pfn]
         else:
             size = 1
             count = pcp.count + 1
-            unusual = pfn in self._orders
-        migratetype = self.pageblocks.get(pfn >> PAGEBLOCK_ORDER, MOVABLE)
-        if (
-            unusual
-            or (count >= pcp.room and count >= self._room(pcp))
-            or zone.flags
-            or migratetype >= MIGRATE_PCPTYPES
-        ):
-            self.free_pages_fully(pfn, order)
-            return
-        references = self._refcounts.pop(pfn, 0)
-        if references != 1:
-            if references:
-                self._refcounts[pfn] = references
-            self.free_pages_fully(pfn, order)
-            return
-        if order:
-            if not flags & PCP_PREV_FREE_HIGH_ORDER:
-                pcp.flags = flags | PCP_PREV_FREE_HIGH_ORDER
-            del self._orders[pfn]
-            if pfn in self._compound:
-                del self._compound[pfn]
-        elif flags & PCP_PREV_FREE_HIGH_ORDER:
-            pcp.flags = flags & PCP_FREE_HIGH_BATCH
+            if (
+                references is not ONCE
+                or (count >= pcp.room and count >= self._room(pcp))
+                or home.zone.flags
+            ):
+                self.free_pages_fully(pfn, order)
+                return
+            if pcp.flags & PCP_PREV_FREE_HIGH_ORDER:
+                pcp.flags &= ~PCP_PREV_FREE_HIGH_ORDER
+        del self._refcounts[pfn]
         if self._events.active:
-            self._events.emit(pages_freed(pfn, order, zone, True))
-        pcp.lists[3 * order + migratetype].appendleft(pfn)
+            self._events.emit(pages_freed(pfn, order, home.zone, True))
+        home.lists[order].appendleft(pfn)
         pcp.count = count
         if pcp.alloc_factor:
             pcp.alloc_factor >>= 1
-        if pcp.free_count < pcp.batch << PCP_BATCH_SCALE_MAX:
+        if pcp.free_count < pcp.free_limit:
             pcp.free_count += size
         self.clock.now += FREE_COST
+
+    def _find_home(self, pfn: int) -> None:
+        """Note where the blocks of a frame's pageblock go, if it is wholly within one zone."""
+        zone = self.zone_at(pfn)
+        migratetype = self.pageblocks.get(pfn >> PAGEBLOCK_ORDER, MOVABLE)
+        if zone is None or migratetype >= MIGRATE_PCPTYPES or not pageblock_in_zone(zone, pfn):
+            return
+        if pfn >> PAGEBLOCK_ORDER in self.frames.written_maps:
+            return
+        pcp = zone.pageset
+        lists = tuple(pcp.lists[migratetype : MIGRATE_PCPTYPES * 4 : MIGRATE_PCPTYPES])
+        self._homes[pfn >> PAGEBLOCK_ORDER] = _Home(zone, pcp, lists, migratetype)
+
+    def note_written_map(self, pfn: int) -> None:
+        """Note that a driver writes into struct pages from this frame's on: frees look at them."""
+        self.frames.written_maps.add(pfn >> PAGEBLOCK_ORDER)
+        self._homes.pop(pfn >> PAGEBLOCK_ORDER, None)
 
     def _room(self, pcp: PerCpuPages) -> int:
         """Find out anew from which count on a free must look further."""
         if self._plain and pcp.high_min <= pcp.high <= pcp.high_max:
             pcp.room = pcp.high
+            pcp.free_limit = pcp.batch << PCP_BATCH_SCALE_MAX
         return pcp.room
 
-    def _free_large(self, zone: Zone, pfn: int, order: int) -> None:
-        """Free a block past the per-CPU lists, unless it spans pageblocks."""
+    def _free_large(self, home: _Home, pfn: int, order: int, references: int) -> None:
+        """Free a block past the per-CPU lists, unless it fills its pageblock."""
         if (
-            order >= PAGEBLOCK_ORDER
-            or not self._plain
+            references != 1
             or self._orders.get(pfn) != order
-            or self._refcounts.get(pfn) != 1
+            or pfn in self._special
+            or order >= PAGEBLOCK_ORDER
+            or not self._plain
         ):
             self.free_pages_fully(pfn, order)
             return
@@ -299,9 +340,9 @@ class FastPath(ZoneLayout):
         if pfn in self._compound:
             del self._compound[pfn]
         if self._events.active:
-            self._events.emit(pages_freed(pfn, order, zone, False))
+            self._events.emit(pages_freed(pfn, order, home.zone, False))
         self.clock.now += BUDDY_FREE_COST
-        free_one_page(zone, pfn, order, self.pageblocks.get(pfn >> PAGEBLOCK_ORDER, MOVABLE))
+        free_one_page(home.zone, pfn, order, home.migratetype)
 
     def alloc_pages_fully(self, gfp: int, order: int, nid: int | None = None) -> int:
         """Do what `alloc_pages` promises, whatever the case."""

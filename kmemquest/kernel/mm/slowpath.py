@@ -141,7 +141,7 @@ def _scan(pages: PageAllocator, request: Request, alloc_flags: int) -> int:
 
 def _wake_all_kswapds(pages: PageAllocator, request: Request, alloc_flags: int) -> None:
     """Wake kswapd of every node in the zonelist, once each (`wake_all_kswapds`)."""
-    if not alloc_flags & ALLOC_KSWAPD:
+    if not alloc_flags & ALLOC_KSWAPD or pages.reclaim is None:
         return
     seen: set[int] = set()
     for zone in request.zones:

@@ -167,6 +167,9 @@ class SlabAllocator:
     def alloc_bulk(self, cache: KmemCache, gfp: int, count: int) -> list[int]:
         """Return `count` objects or none at all (`kmem_cache_alloc_bulk`)."""
         self.machine.checks.might_sleep("kmem_cache_alloc_bulk", gfp)
+        faults = self.machine.checks.faults
+        if faults is not None and faults.should_failslab(cache, gfp):
+            return []
         objects: list[int] = []
         for _ in range(count):
             obj = slub_alloc.take_object(self, cache, gfp, None, cache.object_size)

@@ -46,6 +46,9 @@ def allocate(
     machine = slub.machine
     machine.checks.might_sleep(call, gfp)
     slub.call = call
+    faults = machine.checks.faults
+    if faults is not None and faults.should_failslab(cache, gfp):
+        return 0
     obj = take_object(slub, cache, gfp, nid, requested)
     if not obj:
         return 0

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 from kmemquest.kernel import gfp as gfp_flags
 from kmemquest.kernel.check.oops import divide_error_oops, panic, warn
 from kmemquest.kernel.events import CacheDestroyed, Report
-from kmemquest.kernel.log import KERN_WARNING
+from kmemquest.kernel.log import KERN_ERR, KERN_WARNING
 from kmemquest.kernel.mm import slab_debug, slub_free
 from kmemquest.kernel.mm.slab_cache import CpuSlab, KmemCache, NodeSlabs, walk_freelist
 from kmemquest.kernel.mm.slab_geometry import (
+    KMALLOC_MAX_SIZE,
     PERMITTED_FLAGS,
     SLAB_PANIC,
     WORD,
@@ -51,6 +52,10 @@ def create(
     machine = slub.machine
     machine.checks.might_sleep("kmem_cache_create", None, "kernel/locking/mutex.c", 586)
     machine.clock.advance(CREATE_COST)
+    if machine.spec.checkers.debug_vm and size > KMALLOC_MAX_SIZE:
+        machine.log.print(f"kmem_cache_create({name}) integrity check failed", KERN_ERR)
+        _refuse(slub, name, flags, EINVAL)
+        return None
     if flags & ~PERMITTED_FLAGS:
         _refuse(slub, name, flags, EINVAL)
         return None

@@ -123,12 +123,13 @@ def watermark_ok(zone: Zone, order: int, mark: int, ceiling: int, alloc_flags: i
     `ceiling` is the highest zone index of the request (`__zone_watermark_ok`).
     """
     # This is unusable_free() and lowered_mark(), spelled out: most requests have no such right.
-    free = max(0, zone.free) - (1 << order) + 1
+    free = max(0, zone.free)
+    free -= (1 << order) - 1
     if alloc_flags & ALLOC_RESERVES:
         mark = lowered_mark(mark, alloc_flags)
     else:
         free -= zone.nr_free_highatomic
-    if free <= mark + zone.lowmem_reserve[ceiling]:
+    if free <= mark + zone.reserve[ceiling]:
         return False
     return order == 0 or has_block(zone, order, alloc_flags)
 
@@ -172,8 +173,10 @@ def watermark_fast(zone: Zone, order: int, mark: int, ceiling: int, alloc_flags:
         reserved = 0 if alloc_flags & ALLOC_RESERVES else zone.nr_free_highatomic
         # Also for a negative counter: nothing usable is then compared as 0.
         usable = free - reserved if free > reserved else 0
-        if usable > mark + zone.lowmem_reserve[ceiling]:
+        if usable > mark + zone.reserve[ceiling]:
             return True
+        if not alloc_flags & ALLOC_RESERVES:
+            return False
     if watermark_ok(zone, order, mark, ceiling, alloc_flags):
         return True
     if order == 0 and alloc_flags & ALLOC_MIN_RESERVE and zone.boost:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from kmemquest.kernel.events import EventStream
 from kmemquest.kernel.mm.frame import FrameTable
@@ -71,6 +71,8 @@ class PerCpuPages:
     room: int = 0
     """Below this count a free goes on a list and nothing else happens: `high`, or 0 where the
     simulator has yet to see that `high` is within its bounds. No field of Linux."""
+    free_limit: int = 0
+    """From this `free_count` on it no longer grows; known while `room` is. No field of Linux."""
     lists: list[deque[int]] = field(default_factory=lambda: [deque() for _ in range(NR_PCP_LISTS)])
     """Blocks by first pfn, head first; index 3*order + migratetype, or 12/13 for order 9."""
 
@@ -82,6 +84,7 @@ class Zone:
         "_boost",
         "_lowmem_reserve",
         "_marks",
+        "boosted",
         "calm",
         "comfort",
         "diff",
@@ -92,6 +95,7 @@ class Zone:
         "free",
         "free_lists",
         "grouping_disabled",
+        "homes",
         "idle_diffs",
         "index",
         "largest",
@@ -104,6 +108,7 @@ class Zone:
         "pageset",
         "pagesets",
         "present",
+        "reserve",
         "start_pfn",
         "stat_threshold",
     )
@@ -120,6 +125,7 @@ class Zone:
         events: EventStream,
         frames: FrameTable,
         pageblocks: dict[int, int],
+        homes: dict[int, Any],
     ) -> None:
         self.node = node
         self.index = index
@@ -132,6 +138,8 @@ class Zone:
         self.frames = frames
         self.pageblocks = pageblocks
         """Pageblock number -> migratetype, where it is not Movable; shared by all zones."""
+        self.homes = homes
+        """Pageblock number -> where its blocks go when freed; shared, emptied by changes."""
         self.free_lists = [
             [FreeList(order) for order in range(NR_PAGE_ORDERS)] for _ in range(MIGRATE_TYPES)
         ]
@@ -149,6 +157,10 @@ class Zone:
         self._marks = [0, 0, 0, 0]
         self._boost = 0
         self._lowmem_reserve = [0] * MAX_NR_ZONES
+        self.boosted = (0, 0, 0, 0)
+        """`marks`, each with the boost: a new tuple whenever one of them changes."""
+        self.reserve = self._lowmem_reserve
+        """`lowmem_reserve` to read from, without a call."""
         self.comfort = 0
         """With more free pages than this, every watermark check of any request succeeds."""
         self.calm = False
@@ -195,8 +207,12 @@ class Zone:
         self.update_comfort()
 
     def update_comfort(self) -> None:
-        """Work out `comfort` anew from marks, boost, reserves and the HighAtomic pages."""
-        highest = self._marks[WMARK_HIGH] + self._boost + max(self._lowmem_reserve)
+        """Work out `comfort`, `boosted` and `reserve` anew from what they rest on."""
+        boost = self._boost
+        low, middle, high, promo = self._marks
+        self.boosted = (low + boost, middle + boost, high + boost, promo + boost)
+        self.reserve = self._lowmem_reserve
+        highest = high + boost + max(self._lowmem_reserve)
         self.comfort = highest + max(self.nr_free_highatomic, 0) + MAX_ORDER_NR_PAGES
         self.calm = False
 
@@ -221,6 +237,7 @@ class Zone:
 
     def set_pageblock_type(self, pfn: int, migratetype: int) -> None:
         """Change the migratetype of the pageblock a frame lies in."""
+        self.homes.pop(pfn >> PAGEBLOCK_ORDER, None)
         if migratetype == MOVABLE:
             self.pageblocks.pop(pfn >> PAGEBLOCK_ORDER, None)
         else:
@@ -228,7 +245,13 @@ class Zone:
 
     def nr_free(self, order: int) -> int:
         """Return how many free blocks of an order there are, over all migratetypes."""
-        return sum(len(lists[order]) for lists in self.free_lists)
+        found = 0
+        for lists in self.free_lists:
+            listed = lists[order]
+            found += len(listed.front) + len(listed.back)
+            if listed.runs:
+                found += listed.in_runs()
+        return found
 
     def true_free(self) -> int:
         """Return the free pages with every CPU's pending difference counted in."""
@@ -240,7 +263,7 @@ class Zone:
 
     def mark(self, which: int) -> int:
         """Return a watermark with the boost (`include/linux/mmzone.h:wmark_pages`)."""
-        return self.marks[which] + self.boost
+        return self.boosted[which]
 
 
 @dataclass(slots=True)

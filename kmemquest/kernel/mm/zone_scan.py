@@ -18,6 +18,7 @@ from kmemquest.kernel.mm.alloc_flags import (
 )
 from kmemquest.kernel.mm.buddy import rmqueue_smallest
 from kmemquest.kernel.mm.fallback import rmqueue_with_fallback
+from kmemquest.kernel.mm.frame import ONCE
 from kmemquest.kernel.mm.highatomic import reserve_pageblock
 from kmemquest.kernel.mm.page_events import pages_allocated
 from kmemquest.kernel.mm.pcp import rmqueue_pcplist, take_from_pcp
@@ -54,7 +55,7 @@ def get_page_from_freelist(
 ) -> int:
     """Return the first frame of a block from the first zone that may give one, or NO_PAGE."""
     while True:
-        rescan = False
+        rescan = admitted = False
         keep_types = alloc_flags & ALLOC_NOFRAGMENT
         for zone in zones:
             if keep_types and zone.node != zones[0].node:
@@ -63,6 +64,7 @@ def get_page_from_freelist(
                 break
             if not _admits(zone, order, ceiling, alloc_flags):
                 continue
+            admitted = True
             pfn = rmqueue(pages, zone, order, migratetype, alloc_flags)
             if pfn >= 0:
                 prep_new_page(pages, zone, pfn, order, gfp, migratetype)
@@ -71,21 +73,26 @@ def get_page_from_freelist(
                 return pfn
         if not (rescan or keep_types):
             return NO_PAGE
+        if not (rescan or admitted or pages.machine.events.active):
+            # Linux scans once more, and every zone refuses again.
+            return NO_PAGE
         alloc_flags &= ~ALLOC_NOFRAGMENT
 
 
 def _admits(zone: Zone, order: int, ceiling: int, alloc_flags: int) -> bool:
     """Check a zone's watermarks; notes on the zone when it falls below high."""
+    # A request for more than one page has no quick way to succeed.
+    holds = watermark.watermark_ok if order else watermark.watermark_fast
     if not zone.flags & ZONE_BELOW_HIGH:
-        mark = zone.marks[WMARK_HIGH] + zone.boost
+        mark = zone.boosted[WMARK_HIGH]
         # The plain case first: whatever the rights, this much free memory satisfies the check.
-        if not order and zone.free - zone.nr_free_highatomic > mark + zone.lowmem_reserve[ceiling]:
+        if not order and zone.free - zone.nr_free_highatomic > mark + zone.reserve[ceiling]:
             return True
-        if watermark.watermark_fast(zone, order, mark, ceiling, alloc_flags):
+        if holds(zone, order, mark, ceiling, alloc_flags):
             return True
         zone.flags |= ZONE_BELOW_HIGH
-    mark = zone.marks[alloc_flags & ALLOC_WMARK_MASK] + zone.boost
-    if watermark.watermark_fast(zone, order, mark, ceiling, alloc_flags):
+    mark = zone.boosted[alloc_flags & ALLOC_WMARK_MASK]
+    if holds(zone, order, mark, ceiling, alloc_flags):
         return True
     if zone.events.active:
         watermark.report_failed(zone, order, mark, ceiling, alloc_flags)
@@ -133,7 +140,7 @@ def prep_new_page(
 ) -> None:
     """Make a block ready for its new owner (`prep_new_page`, `post_alloc_hook`)."""
     frames = pages.frames
-    frames.refcounts[pfn] = 1
+    frames.refcounts[pfn] = 1 if order or pfn in frames.orders else ONCE
     if order:
         frames.orders[pfn] = order
         if gfp & _gfp.COMP:

@@ -14,6 +14,12 @@ MODULES: Final = (
     "virtual_areas",
     "gfp_masks",
     "dma_reach",
+    "boot_regions",
+    "cache_layout",
+    "zone_marks",
+    "page_counting",
+    "reserve_pools",
+    "c_sizes",
 )
 
 

@@ -45,6 +45,7 @@ class HomeScreen(GameScreen):
         _go("c", "continue", N_("continue"), N_("Go on with the level you had open last.")),
         _go("m", "campaign", N_("campaign"), N_("All levels with your stars.")),
         _go("i", "quiz", N_("interview trainer"), N_("Questions as interviewers ask them.")),
+        _go("l", "lab", N_("driver lab"), N_("Write a driver and see what the kernel would do.")),
         _go("t", "tour", N_("tour"), N_("Five guided minutes that end in a first win.")),
         _go("p", "progress", N_("progress"), N_("What you have done so far.")),
         _go("s", "settings", N_("settings"), N_("Language, colours, motion, glyphs.")),
@@ -89,6 +90,7 @@ class HomeScreen(GameScreen):
         choices += [
             Choice("campaign", _("Campaign"), "m", self._stars()),
             Choice("quiz", _("Interview trainer"), "i", self._answers()),
+            Choice("lab", _("Driver lab"), "l", _("write C, see what the kernel would do")),
         ]
         if not first:
             choices.append(tour)

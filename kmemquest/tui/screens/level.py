@@ -88,6 +88,13 @@ class LevelScreen(GameScreen):
             N_("next slot"),
             N_("Go to the next open place, where a driver has several."),
         ),
+        Operation(
+            "level.lab",
+            "l",
+            "lab",
+            N_("lab"),
+            N_("Open this driver, with your answers in it, in the driver lab."),
+        ),
         BACK,
     )
     BINDINGS = bindings(OPERATIONS)
@@ -133,15 +140,26 @@ class LevelScreen(GameScreen):
             from textual.widgets import Input
 
             yield Input(placeholder=slot.prompt or _("type C here"), id="typed")
+        elif slot.kind == "driver":
+            yield ChoiceList(self._cards(), id="cards")
         else:
             yield ChoiceList(self._cards(), click_chooses=False, undecided=True, id="cards")
 
     def _cards(self) -> list[Choice]:
         slot = self.desk.brief.slots[self._slot]
+        if slot.kind == "driver":
+            return self._driver_cards(slot.id)
         return [
             Choice(option.id, option.code, str(number), code=True)
             for number, option in enumerate(slot.options, 1)
         ]
+
+    def _driver_cards(self, slot: str) -> list[Choice]:
+        """The whole driver is the answer: written in the lab, run from here."""
+        lab = Choice("lab", _("Write or mend the driver in the lab"), "l")
+        if not self._answers.get(slot):
+            return [lab]
+        return [Choice("run", _("Run the driver as you wrote it"), "r"), lab]
 
     def on_mount(self) -> None:
         """Take up the last answers, write them in, and look at the hole."""
@@ -150,7 +168,7 @@ class LevelScreen(GameScreen):
         for slot in self.desk.brief.slots:
             options = [option.id for option in slot.options]
             last = progress.last_answers.get(slot.id)
-            if last in options:
+            if last in options or (last and slot.kind == "driver"):
                 self._answers[slot.id] = str(last)
         self._place()
         self._show_slot()
@@ -204,13 +222,30 @@ class LevelScreen(GameScreen):
     @on(ChoiceList.Moved, "#cards")
     def _moved(self, event: ChoiceList.Moved) -> None:
         slot = self.desk.brief.slots[self._slot]
+        if slot.kind == "driver":
+            return
         self._answers[slot.id] = event.choice.id
         self._place()
         self.game.happened("answer-moved")
 
     @on(ChoiceList.Chosen, "#cards")
-    def _card_chosen(self) -> None:
-        self.action_run()
+    def _card_chosen(self, event: ChoiceList.Chosen) -> None:
+        if event.choice.id == "lab" and self.desk.brief.slots[self._slot].kind == "driver":
+            self.action_lab()
+        else:
+            self.action_run()
+
+    def action_lab(self) -> None:
+        """The driver in the lab; where the whole driver is asked for, as the answer to it."""
+        slot = next((slot.id for slot in self.desk.brief.slots if slot.kind == "driver"), "")
+        self.game.open_lab(self.desk.lab(self._answers, slot))
+
+    def on_lab_screen_handed_in(self, event: Message) -> None:
+        """The lab's text is the answer; running it is one key more."""
+        slot = str(getattr(event, "slot", ""))
+        self._answers[slot] = str(getattr(event, "text", ""))
+        self._place()
+        self._show_slot()
 
     def on_input_changed(self, event: object) -> None:
         """Typed C is written into the driver as it is typed."""
@@ -314,6 +349,9 @@ class LevelScreen(GameScreen):
     def _unanswered(self) -> bool:
         """Whether a place is still open; goes there and says so."""
         for number, slot in enumerate(self.desk.brief.slots):
+            if slot.kind == "driver" and not self._answers.get(slot.id):
+                self.action_lab()
+                return True
             if slot.options and not self._answers.get(slot.id):
                 if number != self._slot:
                     self._slot = number

@@ -62,6 +62,14 @@ class VerdictScreen(GameScreen):
             N_("What this level wanted to teach, and where to read on."),
             shown="d",
         ),
+        Operation(
+            "verdict.lab",
+            "l",
+            "lab",
+            N_("lab"),
+            N_("Open this driver, with your answers in it, in the driver lab."),
+            shown="l",
+        ),
         Operation("verdict.next", "n", "next_level", N_("next"), N_("Go on."), shown="n"),
         BACK,
     )
@@ -220,6 +228,10 @@ class VerdictScreen(GameScreen):
         from kmemquest.tui.screens.debrief import DebriefScreen
 
         self.app.push_screen(DebriefScreen(self.desk))
+
+    def action_lab(self) -> None:
+        """The driver with this answer, to be changed at will."""
+        self.game.open_lab(self.desk.lab(self.play_answers()))
 
     def action_next_level(self) -> None:
         """The level after this one in the campaign."""

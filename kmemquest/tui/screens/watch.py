@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 from textual.timer import Timer
+from textual.types import CSSPathType
 from textual.widget import Widget
 
 from kmemquest.i18n import N_, _, ngettext
-from kmemquest.tui.model import Desk, Play
+from kmemquest.tui.model import Desk, Play, StepWords
 from kmemquest.tui.operations import BACK, Operation
 from kmemquest.tui.screens.base import GameScreen, bindings
 from kmemquest.tui.widgets.caption import Head, Rule, TabLine
@@ -37,105 +40,105 @@ WIDE = (120, 30)
 PLAY_SECONDS = 0.35
 
 
-class WatchScreen(GameScreen):
+STEPPING = (
+    Operation(
+        "watch.forward",
+        "right,full_stop,l",
+        "step(1)",
+        N_("step"),
+        N_("Execute the next statement of the driver."),
+        shown="←→",
+    ),
+    Operation(
+        "watch.back",
+        "left,comma",
+        "step(-1)",
+        N_("step back"),
+        N_("Go back to the statement before."),
+    ),
+    Operation(
+        "watch.next",
+        "n,shift+right",
+        "jump(1)",
+        N_("event"),
+        N_("Go to the next step that changed the machine."),
+        shown="n",
+    ),
+    Operation(
+        "watch.previous",
+        "N,b,shift+left",
+        "jump(-1)",
+        N_("event before"),
+        N_("Go back to the last step that changed the machine."),
+    ),
+    Operation(
+        "watch.play",
+        "space",
+        "toggle_play",
+        N_("play"),
+        N_("Play the steps one after the other; any key of this line stops it."),
+        shown="␣",
+    ),
+    Operation(
+        "watch.error",
+        "e",
+        "first_error",
+        N_("error"),
+        N_("Go to the first step in which something went wrong."),
+        shown="e",
+    ),
+    Operation(
+        "watch.why",
+        "w",
+        "why",
+        N_("why"),
+        N_("Tell the chain of events behind this step."),
+        shown="w",
+    ),
+    Operation(
+        "watch.pane",
+        "m",
+        "pane(1)",
+        N_("pane"),
+        N_("Show the next pane: memory, lists, slabs, vmalloc, zones, dma, calls."),
+        shown="m",
+    ),
+    Operation(
+        "watch.pane-back",
+        "M",
+        "pane(-1)",
+        N_("pane before"),
+        N_("Show the pane before."),
+    ),
+    Operation("watch.first", "home", "go(0)", N_("first step"), N_("Go to the first step.")),
+    Operation("watch.last", "end", "go(-1)", N_("last step"), N_("Go to the last step.")),
+)
+"""What can be done on every screen that steps through a run."""
+
+
+_VERDICT = Operation(
+    "watch.verdict",
+    "v,enter",
+    "verdict",
+    N_("verdict"),
+    N_("See what came of it."),
+    shown="v",
+)
+
+
+class PlayScreen(GameScreen):
     """Source, panes, log and timeline at one step of a play."""
 
-    NAME = "watch"
-    CSS_PATH = "watch.tcss"
-    HELP = "watch"
-    OPERATIONS = (
-        Operation(
-            "watch.forward",
-            "right,full_stop,l",
-            "step(1)",
-            N_("step"),
-            N_("Execute the next statement of the driver."),
-            shown="←→",
-        ),
-        Operation(
-            "watch.back",
-            "left,comma",
-            "step(-1)",
-            N_("step back"),
-            N_("Go back to the statement before."),
-        ),
-        Operation(
-            "watch.next",
-            "n,shift+right",
-            "jump(1)",
-            N_("event"),
-            N_("Go to the next step that changed the machine."),
-            shown="n",
-        ),
-        Operation(
-            "watch.previous",
-            "N,b,shift+left",
-            "jump(-1)",
-            N_("event before"),
-            N_("Go back to the last step that changed the machine."),
-        ),
-        Operation(
-            "watch.play",
-            "space",
-            "toggle_play",
-            N_("play"),
-            N_("Play the steps one after the other; any key of this line stops it."),
-            shown="␣",
-        ),
-        Operation(
-            "watch.error",
-            "e",
-            "first_error",
-            N_("error"),
-            N_("Go to the first step in which something went wrong."),
-            shown="e",
-        ),
-        Operation(
-            "watch.why",
-            "w",
-            "why",
-            N_("why"),
-            N_("Tell the chain of events behind this step."),
-            shown="w",
-        ),
-        Operation(
-            "watch.verdict",
-            "v,enter",
-            "verdict",
-            N_("verdict"),
-            N_("See what came of it."),
-            shown="v",
-        ),
-        Operation(
-            "watch.pane",
-            "m",
-            "pane(1)",
-            N_("pane"),
-            N_("Show the next pane: memory, lists, slabs, vmalloc, zones, dma, calls."),
-            shown="m",
-        ),
-        Operation(
-            "watch.pane-back",
-            "M",
-            "pane(-1)",
-            N_("pane before"),
-            N_("Show the pane before."),
-        ),
-        Operation("watch.first", "home", "go(0)", N_("first step"), N_("Go to the first step.")),
-        Operation("watch.last", "end", "go(-1)", N_("last step"), N_("Go to the last step.")),
-        BACK,
-    )
-    BINDINGS = bindings(OPERATIONS)
+    CSS_PATH: ClassVar[CSSPathType | None] = "watch.tcss"
 
-    def __init__(self, desk: Desk, play: Play, step: int = 0, *, compared: bool = False) -> None:
+    def __init__(self, title: str, machine: str, play: Play, step: int = 0) -> None:
         super().__init__()
-        self.desk = desk
         self.play = play
         self.step = min(max(step, 0), len(play.marks) - 1)
-        self._compared = compared
         self._pane = "memory"
         self._timer: Timer | None = None
-        self._title = ""
+        self._title = title
+        self._machine = machine
 
     def key_operations(self) -> tuple[Operation, ...]:
         """The back key goes without saying here; seven others matter more."""
@@ -150,6 +153,7 @@ class WatchScreen(GameScreen):
             with Vertical(id="left"):
                 yield SourceView(id="source")
                 yield Prose((), id="where")
+                yield from self.more_state()
             with Vertical(id="right"):
                 yield TabLine(id="tabs")
                 yield Rule(id="zone-rule")
@@ -169,11 +173,12 @@ class WatchScreen(GameScreen):
         yield LogView(id="log")
         yield Timeline(id="timeline")
 
+    def more_state(self) -> ComposeResult:
+        """Widgets below the context, for a screen that shows more of the driver's state."""
+        yield from ()
+
     def on_mount(self) -> None:
         """Show the first step."""
-        brief = self.desk.brief
-        title = f"{brief.number} {brief.title}".strip()
-        self._title = title
         self.query_one("#source", SourceView).show(self.play.source)
         self.query_one("#log", LogView).load(self.play.log)
         self.query_one("#timeline", Timeline).load(self.play.marks)
@@ -181,6 +186,11 @@ class WatchScreen(GameScreen):
         self.query_one("#source", SourceView).focus()
         self._aim()
         self._show_step()
+        self.call_after_refresh(self._bring_into_view)
+
+    def _bring_into_view(self) -> None:
+        """The first step was shown before the source had a size."""
+        self.query_one("#source", SourceView).show_row(self.play.words(self.step).line - 1, 2)
 
     def _aim(self) -> None:
         """Let the map begin where the driver will first take a frame."""
@@ -194,7 +204,10 @@ class WatchScreen(GameScreen):
         wide = event.size.width >= WIDE[0] and event.size.height >= WIDE[1]
         if self.has_class("-wide") != wide:
             self.set_class(wide, "-wide")
-        self._arrange()
+            self._arrange()
+            self._show_step()
+        else:
+            self._arrange()
 
     # --- panes --------------------------------------------------------------------------------
 
@@ -277,19 +290,21 @@ class WatchScreen(GameScreen):
             lines = self.play.source.lines
             statement = lines[line].strip() if 0 <= line < len(lines) else ""
             wide = self.has_class("-wide")
-            self.query_one("#head", Head).show(
-                self._title, self.desk.brief.machine if wide else statement
-            )
-            variables = "  ".join(f"{name} = {value}" for name, value in words.variables)
-            self.query_one("#where", Prose).show(
-                ("accent", words.context), ("plain", variables or self.glyphs.dash)
-            )
+            self.query_one("#head", Head).show(self._title, self._machine if wide else statement)
+            self._show_state(words)
             self._tell(words.happened, mark == 2)
             self._fill()
             length = self.play.log_length(self.step)
             before = self.play.log_length(self.step - 1) if self.step else 0
             self.query_one("#log", LogView).show_until(length, length - before)
             self.query_one("#timeline", Timeline).go(self.step)
+
+    def _show_state(self, words: StepWords) -> None:
+        """Context and variables."""
+        variables = "  ".join(f"{name} = {value}" for name, value in words.variables)
+        self.query_one("#where", Prose).show(
+            ("accent", words.context), ("plain", variables or self.glyphs.dash)
+        )
 
     def _tell(self, happened: str, bad: bool) -> None:
         text = happened or _("nothing changed in memory")
@@ -395,6 +410,21 @@ class WatchScreen(GameScreen):
             paragraphs += [("plain", ""), ("quiet", _("called from:")), *stack]
         self.app.push_screen(PaperScreen(title, paragraphs))
         self.game.happened("why")
+
+
+class WatchScreen(PlayScreen):
+    """A level's run, on the way to its verdict."""
+
+    NAME = "watch"
+    HELP = "watch"
+    OPERATIONS = (*STEPPING[:7], _VERDICT, *STEPPING[7:], BACK)
+    BINDINGS = bindings(OPERATIONS)
+
+    def __init__(self, desk: Desk, play: Play, step: int = 0, *, compared: bool = False) -> None:
+        brief = desk.brief
+        super().__init__(f"{brief.number} {brief.title}".strip(), brief.machine, play, step)
+        self.desk = desk
+        self._compared = compared
 
     def action_verdict(self) -> None:
         """On to the verdict, or back to it when this run is only looked at for comparison."""

@@ -8,6 +8,7 @@
 #include <linux/err.h>
 #include <linux/overflow.h>
 #include <linux/ioport.h>
+#include <linux/pm.h>
 
 struct bus_type;
 struct device_driver;
@@ -33,11 +34,6 @@ struct of_device_id {
 	char type[32];
 	char compatible[128];
 	const void *data;
-};
-
-struct dev_pm_ops {
-	int (*suspend)(struct device *dev);
-	int (*resume)(struct device *dev);
 };
 
 struct device_driver {

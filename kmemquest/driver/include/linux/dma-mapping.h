@@ -42,6 +42,13 @@ void dma_sync_single_for_cpu(struct device *dev, dma_addr_t addr, size_t size,
 void dma_sync_single_for_device(struct device *dev, dma_addr_t addr, size_t size,
 				enum dma_data_direction dir);
 
+struct vm_area_struct;
+int dma_mmap_coherent(struct device *dev, struct vm_area_struct *vma, void *cpu_addr, dma_addr_t dma_addr,
+		      size_t size);
+#define dma_mmap_attrs(dev, vma, cpu_addr, dma_addr, size, attrs) \
+	dma_mmap_coherent(dev, vma, cpu_addr, dma_addr, size)
+#define dma_mmap_wc(dev, vma, cpu_addr, dma_addr, size) dma_mmap_coherent(dev, vma, cpu_addr, dma_addr, size)
+
 #define dma_alloc_attrs(dev, size, handle, gfp, attrs) dma_alloc_coherent(dev, size, handle, gfp)
 #define dma_free_attrs(dev, size, cpu_addr, handle, attrs) dma_free_coherent(dev, size, cpu_addr, handle)
 #define dma_alloc_wc(dev, size, handle, gfp) dma_alloc_coherent(dev, size, handle, gfp)

@@ -15,6 +15,9 @@ struct cdev;
 
 #define FMODE_READ 0x1
 #define FMODE_WRITE 0x2
+#define FMODE_LSEEK 0x4
+#define FMODE_PREAD 0x8
+#define FMODE_PWRITE 0x10
 #define O_RDONLY 00
 #define O_WRONLY 01
 #define O_RDWR 02
@@ -65,6 +68,7 @@ ssize_t simple_read_from_buffer(void *to, size_t count, loff_t *ppos, const void
 ssize_t simple_write_to_buffer(void *to, size_t available, loff_t *ppos, const void *from, size_t count);
 loff_t no_llseek(struct file *file, loff_t offset, int whence);
 loff_t noop_llseek(struct file *file, loff_t offset, int whence);
+loff_t fixed_size_llseek(struct file *file, loff_t offset, int whence, loff_t size);
 loff_t default_llseek(struct file *file, loff_t offset, int whence);
 int nonseekable_open(struct inode *inode, struct file *file);
 

@@ -1,6 +1,7 @@
 /* Whole pages from the page allocator. */
 #ifndef _LINUX_GFP_H
 #define _LINUX_GFP_H
+#include <linux/numa.h>
 #include <linux/gfp_types.h>
 #include <linux/compiler.h>
 #include <asm/page.h>

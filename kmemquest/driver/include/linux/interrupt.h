@@ -8,6 +8,9 @@
 #include <linux/preempt.h>
 #include <linux/bottom_half.h>
 #include <linux/atomic.h>
+#include <linux/hrtimer.h>
+#include <linux/kref.h>
+#include <linux/workqueue.h>
 
 #define IRQF_TRIGGER_NONE 0x00000000
 #define IRQF_TRIGGER_RISING 0x00000001

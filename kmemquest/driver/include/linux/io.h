@@ -1,6 +1,7 @@
 #ifndef _LINUX_IO_H
 #define _LINUX_IO_H
 #include <linux/types.h>
+#include <asm/byteorder.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
 #include <asm/barrier.h>

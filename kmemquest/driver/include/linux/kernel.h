@@ -14,6 +14,7 @@
 #include <linux/minmax.h>
 #include <linux/printk.h>
 #include <linux/sprintf.h>
+#include <asm/byteorder.h>
 
 void might_sleep(void);
 #define might_sleep_if(condition) do { if (condition) might_sleep(); } while (0)

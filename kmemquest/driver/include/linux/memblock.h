@@ -1,6 +1,7 @@
 /* Memory before there is an allocator: early boot only. */
 #ifndef _LINUX_MEMBLOCK_H
 #define _LINUX_MEMBLOCK_H
+#include <linux/numa.h>
 #include <linux/init.h>
 #include <linux/mm.h>
 #include <linux/cache.h>
@@ -8,7 +9,6 @@
 #define MEMBLOCK_LOW_LIMIT 0
 #define MEMBLOCK_ALLOC_ANYWHERE (~(phys_addr_t)0)
 #define MEMBLOCK_ALLOC_ACCESSIBLE 0
-#define NUMA_NO_NODE (-1)
 
 int memblock_add(phys_addr_t base, phys_addr_t size);
 int memblock_remove(phys_addr_t base, phys_addr_t size);

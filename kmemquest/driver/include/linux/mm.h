@@ -6,9 +6,14 @@
 #include <linux/bug.h>
 #include <linux/list.h>
 #include <linux/mmzone.h>
+#include <linux/mm_types.h>
 #include <linux/align.h>
 #include <linux/minmax.h>
 #include <asm/page.h>
+#include <linux/slab.h>
+#include <linux/sizes.h>
+#include <linux/shrinker.h>
+#include <linux/sched.h>
 
 #define PAGE_ALIGN(addr) ALIGN(addr, PAGE_SIZE)
 #define PAGE_ALIGN_DOWN(addr) ALIGN_DOWN(addr, PAGE_SIZE)
@@ -60,6 +65,39 @@ unsigned long totalram_pages(void);
 #define kunmap(page) do { (void)(page); } while (0)
 #define kmap_local_page(page) page_address(page)
 #define kunmap_local(addr) do { (void)(addr); } while (0)
+
+/* Memory of the driver in the address space of a process. */
+#define VM_NONE 0x00000000
+#define VM_READ 0x00000001
+#define VM_WRITE 0x00000002
+#define VM_EXEC 0x00000004
+#define VM_SHARED 0x00000008
+#define VM_MAYREAD 0x00000010
+#define VM_MAYWRITE 0x00000020
+#define VM_PFNMAP 0x00000400
+#define VM_LOCKED 0x00002000
+#define VM_IO 0x00004000
+#define VM_DONTCOPY 0x00020000
+#define VM_DONTEXPAND 0x00040000
+#define VM_DONTDUMP 0x04000000
+#define VM_MIXEDMAP 0x10000000
+#define pgprot_noncached(prot) ((prot) | 0x18UL)
+#define pgprot_writecombine(prot) ((prot) | 0x8UL)
+#define vma_pages(vma) (((vma)->vm_end - (vma)->vm_start) >> PAGE_SHIFT)
+#define vm_flags_set(vma, flags) ((void)((vma)->__vm_flags |= (flags)))
+#define vm_flags_clear(vma, flags) ((void)((vma)->__vm_flags &= ~(unsigned long)(flags)))
+#define vm_flags_mod(vma, set, clear) \
+	((void)((vma)->__vm_flags = ((vma)->__vm_flags | (set)) & ~(unsigned long)(clear)))
+
+int remap_pfn_range(struct vm_area_struct *vma, unsigned long addr, unsigned long pfn, unsigned long size,
+		    pgprot_t prot) __must_check;
+#define io_remap_pfn_range(vma, addr, pfn, size, prot) remap_pfn_range(vma, addr, pfn, size, prot)
+int vm_iomap_memory(struct vm_area_struct *vma, phys_addr_t start, unsigned long len) __must_check;
+int vm_insert_page(struct vm_area_struct *vma, unsigned long addr, struct page *page) __must_check;
+int vm_map_pages(struct vm_area_struct *vma, struct page **pages, unsigned long num) __must_check;
+int vm_map_pages_zero(struct vm_area_struct *vma, struct page **pages, unsigned long num) __must_check;
+vm_fault_t vmf_insert_pfn(struct vm_area_struct *vma, unsigned long addr, unsigned long pfn);
+vm_fault_t vmf_insert_page(struct vm_area_struct *vma, unsigned long addr, struct page *page);
 
 void *kvmalloc(size_t size, gfp_t flags) __alloc_size(1);
 void *kvzalloc(size_t size, gfp_t flags) __alloc_size(1);

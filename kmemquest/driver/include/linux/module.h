@@ -18,6 +18,11 @@
 #include <linux/sched.h>
 #include <linux/workqueue.h>
 #include <linux/moduleparam.h>
+#include <linux/completion.h>
+#include <linux/wait.h>
+#include <linux/spinlock.h>
+#include <linux/timer.h>
+#include <linux/percpu.h>
 /* The kernel's <linux/module.h> drags this one in on x86, by way of the ELF and compat headers. */
 #include <uapi/linux/fs.h>
 

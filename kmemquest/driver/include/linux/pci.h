@@ -5,6 +5,7 @@
 #include <linux/interrupt.h>
 #include <linux/io.h>
 #include <linux/module.h>
+#include <linux/dmapool.h>
 
 #define PCI_ANY_ID (~0)
 #define PCI_DEVICE(vend, dev) \

@@ -31,6 +31,10 @@ void *__kmq_per_cpu_ptr(const volatile void *ptr, int cpu);
 #define this_cpu_sub(pcp, val) this_cpu_add(pcp, -(val))
 #define this_cpu_inc(pcp) this_cpu_add(pcp, 1)
 #define this_cpu_dec(pcp) this_cpu_add(pcp, -1)
+#define __this_cpu_add(pcp, val) this_cpu_add(pcp, val)
+#define __this_cpu_sub(pcp, val) this_cpu_sub(pcp, val)
+#define __this_cpu_inc(pcp) this_cpu_inc(pcp)
+#define __this_cpu_dec(pcp) this_cpu_dec(pcp)
 
 /* Every CPU of the simulated machine has its own copy of a static per-CPU variable. */
 #define DEFINE_PER_CPU(type, name) typeof(type) name __attribute__((section(".data..percpu")))

@@ -47,6 +47,8 @@ void *kmalloc(size_t size, gfp_t flags) __alloc_size(1);
 void *kzalloc(size_t size, gfp_t flags) __alloc_size(1);
 void *kmalloc_node(size_t size, gfp_t flags, int node) __alloc_size(1);
 void *kzalloc_node(size_t size, gfp_t flags, int node) __alloc_size(1);
+void *kmalloc_array_node(size_t n, size_t size, gfp_t flags, int node) __alloc_size(1, 2);
+void *kcalloc_node(size_t n, size_t size, gfp_t flags, int node) __alloc_size(1, 2);
 void *kmalloc_array(size_t n, size_t size, gfp_t flags) __alloc_size(1, 2);
 void *kcalloc(size_t n, size_t size, gfp_t flags) __alloc_size(1, 2);
 void *krealloc(const void *p, size_t new_size, gfp_t flags) __alloc_size(2);
@@ -81,6 +83,9 @@ int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t flags, size_t nr, void **p
 void kmem_cache_free_bulk(struct kmem_cache *s, size_t nr, void **p);
 unsigned int kmem_cache_size(struct kmem_cache *s);
 
+#define KMEM_CACHE_USERCOPY(__struct, __flags, __field) \
+	kmem_cache_create_usercopy(#__struct, sizeof(struct __struct), __alignof__(struct __struct), (__flags), \
+				   offsetof(struct __struct, __field), sizeof_field(struct __struct, __field), NULL)
 #define KMEM_CACHE(__struct, __flags) \
 	kmem_cache_create(#__struct, sizeof(struct __struct), __alignof__(struct __struct), (__flags), NULL)
 

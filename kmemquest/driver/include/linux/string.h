@@ -55,32 +55,44 @@ void *vmemdup_user(const void *src, size_t len);
 void *memdup_user_nul(const void *src, size_t len);
 char *strndup_user(const char *s, long n);
 
-/* FORTIFY_SOURCE: where the compiler knows the size of the destination, it is checked at run time. */
-void *__kmq_fortified_memset(void *s, int c, size_t count, size_t room);
-void *__kmq_fortified_memcpy(void *dest, const void *src, size_t count, size_t room);
-void *__kmq_fortified_memmove(void *dest, const void *src, size_t count, size_t room);
+/* FORTIFY_SOURCE: what the compiler knows of both buffers is checked at run time. `all` is what is
+ * left of the object, `field` of the member that is named; ~0UL is not known. */
+void *__kmq_fortified_memset(void *s, int c, size_t count, size_t all, size_t field,
+			     const char *name);
+void *__kmq_fortified_memcpy(void *dest, const void *src, size_t count, size_t all, size_t field,
+			     size_t readable, const char *name);
+void *__kmq_fortified_memmove(void *dest, const void *src, size_t count, size_t all, size_t field,
+			      size_t readable, const char *name);
 char *__kmq_fortified_strcpy(char *dest, const char *src, size_t room);
 char *__kmq_fortified_strcat(char *dest, const char *src, size_t room);
 char *__kmq_fortified_strncpy(char *dest, const char *src, size_t count, size_t room);
+size_t __kmq_fortified_strlen(const char *s, size_t room);
 
-#define __kmq_room(p) __builtin_object_size(p, 0)
-#define __kmq_fortify(p, plain, fortified) \
-	__builtin_choose_expr(__kmq_room(p) == ~0UL, plain, fortified)
+#define __kmq_all(p) __builtin_object_size(p, 0)
+#define __kmq_field(p) __builtin_object_size(p, 1)
+#define __kmq_fortify(unknown, plain, fortified) __builtin_choose_expr(unknown, plain, fortified)
 #define memset(s, c, count) \
-	__kmq_fortify(s, memset(s, c, count), __kmq_fortified_memset(s, c, count, __kmq_room(s)))
+	__kmq_fortify(__kmq_field(s) == ~0UL, memset(s, c, count), \
+		      __kmq_fortified_memset(s, c, count, __kmq_all(s), __kmq_field(s), #s))
 #define memcpy(dest, src, count) \
-	__kmq_fortify(dest, memcpy(dest, src, count), \
-		      __kmq_fortified_memcpy(dest, src, count, __kmq_room(dest)))
+	__kmq_fortify(__kmq_field(dest) == ~0UL && __kmq_all(src) == ~0UL, memcpy(dest, src, count), \
+		      __kmq_fortified_memcpy(dest, src, count, __kmq_all(dest), __kmq_field(dest), \
+					     __kmq_all(src), #dest))
 #define memmove(dest, src, count) \
-	__kmq_fortify(dest, memmove(dest, src, count), \
-		      __kmq_fortified_memmove(dest, src, count, __kmq_room(dest)))
+	__kmq_fortify(__kmq_field(dest) == ~0UL && __kmq_all(src) == ~0UL, memmove(dest, src, count), \
+		      __kmq_fortified_memmove(dest, src, count, __kmq_all(dest), __kmq_field(dest), \
+					      __kmq_all(src), #dest))
 #define strcpy(dest, src) \
-	__kmq_fortify(dest, strcpy(dest, src), __kmq_fortified_strcpy(dest, src, __kmq_room(dest)))
+	__kmq_fortify(__kmq_field(dest) == ~0UL, strcpy(dest, src), \
+		      __kmq_fortified_strcpy(dest, src, __kmq_field(dest)))
 #define strcat(dest, src) \
-	__kmq_fortify(dest, strcat(dest, src), __kmq_fortified_strcat(dest, src, __kmq_room(dest)))
+	__kmq_fortify(__kmq_field(dest) == ~0UL, strcat(dest, src), \
+		      __kmq_fortified_strcat(dest, src, __kmq_field(dest)))
 #define strncpy(dest, src, count) \
-	__kmq_fortify(dest, strncpy(dest, src, count), \
-		      __kmq_fortified_strncpy(dest, src, count, __kmq_room(dest)))
+	__kmq_fortify(__kmq_field(dest) == ~0UL, strncpy(dest, src, count), \
+		      __kmq_fortified_strncpy(dest, src, count, __kmq_field(dest)))
+#define strlen(s) \
+	__kmq_fortify(__kmq_field(s) == ~0UL, strlen(s), __kmq_fortified_strlen(s, __kmq_field(s)))
 
 #define str_yes_no(v) ((v) ? "yes" : "no")
 #define str_on_off(v) ((v) ? "on" : "off")

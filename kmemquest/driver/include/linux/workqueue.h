@@ -52,6 +52,7 @@ bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork,
 bool mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork, unsigned long delay);
 bool flush_work(struct work_struct *work);
 bool flush_delayed_work(struct delayed_work *dwork);
+bool cancel_work(struct work_struct *work);
 bool cancel_work_sync(struct work_struct *work);
 bool cancel_delayed_work(struct delayed_work *dwork);
 bool cancel_delayed_work_sync(struct delayed_work *dwork);

@@ -1,0 +1,26 @@
+"""`kmemquest new level|pack|question NAME`: commented files to begin with."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from kmemquest.cli.errors import BadInput
+from kmemquest.cli.language_option import choose_language
+from kmemquest.i18n import _
+from kmemquest.level.template import CannotWrite, write_new
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Write the files and tell what to do next."""
+    choose_language(arguments.language)
+    folder = Path(arguments.folder)
+    try:
+        written = write_new(arguments.kind, arguments.name, folder)
+    except CannotWrite as error:
+        raise BadInput(str(error)) from None
+    for path in written:
+        print(path)
+    target = folder / arguments.name if arguments.kind == "pack" else written[0]
+    print(_("Change the lines marked EDIT, then: kmemquest check {path}").format(path=target))
+    return 0

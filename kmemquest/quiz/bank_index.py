@@ -1,0 +1,64 @@
+"""What the bank holds, read without parsing it: the first lines of every question.
+
+A structure file begins each question with `id`, `kind`, `difficulty` (then `revision` and `tags`,
+if there are any), in this order, so that one search per file finds them; `kmemquest check` refuses
+a file in which the search and the parser disagree.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_BETWEEN: Final = r"(?:,[ ]*|[ ]*\n[ ]+)"
+_HEAD: Final = re.compile(
+    r"^ *- \{?id: (?P<id>[a-z0-9-]+)"
+    rf"{_BETWEEN}kind: (?P<kind>[a-z]+)"
+    rf"{_BETWEEN}difficulty: (?P<difficulty>[1-5])"
+    rf"(?:{_BETWEEN}revision: (?P<revision>[0-9]+))?"
+    rf"(?:{_BETWEEN}tags: \[(?P<tags>[a-z0-9, -]*)\])?",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """What the index knows of a question without its words."""
+
+    id: str
+    topic: str
+    kind: str
+    difficulty: int
+    revision: int = 1
+    tags: tuple[str, ...] = ()
+
+
+def scan(path: Path) -> list[IndexEntry]:
+    """Return the questions of a structure file in its order; the topic is the file's name."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return [
+        IndexEntry(
+            found["id"],
+            path.stem,
+            found["kind"],
+            int(found["difficulty"]),
+            int(found["revision"] or 1),
+            tuple((found["tags"] or "").replace(",", " ").split()),
+        )
+        for found in _HEAD.finditer(text)
+    ]
+
+
+def structure_files(folder: Path) -> list[Path]:
+    """Return the structure files of a folder, sorted by name."""
+    return sorted(
+        path
+        for path in folder.glob("*.yaml")
+        if path.name.count(".") == 1 and path.name not in NOT_TOPICS
+    )
+
+
+NOT_TOPICS: Final = ("study.yaml",)
+"""Files beside the topics that hold no questions."""

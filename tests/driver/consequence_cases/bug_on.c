@@ -1,0 +1,4 @@
+static noinline void mistake(void)
+{
+	BUG_ON(hide(1));
+}

@@ -1,0 +1,5 @@
+static noinline void mistake(void)
+{
+	unsigned long u = vm_mmap(NULL, 0, 4096, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	say("left %lu", copy_to_user((void __user *)u, hide((void *)NULL), hide((size_t)64)));
+}

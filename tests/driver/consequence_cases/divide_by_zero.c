@@ -1,0 +1,4 @@
+static noinline void mistake(void)
+{
+	say("%d", 10 / hide(0));
+}

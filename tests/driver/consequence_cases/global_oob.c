@@ -1,0 +1,5 @@
+static char table[10];
+static noinline void mistake(void)
+{
+	((volatile char *)table)[hide(12)] = 1;
+}

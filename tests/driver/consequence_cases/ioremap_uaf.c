@@ -1,0 +1,6 @@
+static noinline void mistake(void)
+{
+	void __iomem *p = ioremap(0xfebf0000, 4096);
+	iounmap(p);
+	say("%x", readl(p));
+}

@@ -1,0 +1,4 @@
+static noinline void mistake(void)
+{
+	local_irq_disable();
+}

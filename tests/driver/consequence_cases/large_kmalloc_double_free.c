@@ -1,0 +1,6 @@
+static noinline void mistake(void)
+{
+	char *p = kmalloc(16384, GFP_KERNEL);
+	kfree(p);
+	kfree(hide(p));
+}

@@ -1,0 +1,4 @@
+static noinline void mistake(void)
+{
+	vmalloc(20000);
+}

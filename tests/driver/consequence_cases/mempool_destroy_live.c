@@ -1,0 +1,7 @@
+static noinline void mistake(void)
+{
+	mempool_t *pool = mempool_create_kmalloc_pool(2, 64);
+	void *p = mempool_alloc(pool, GFP_KERNEL);
+	mempool_destroy(pool);
+	kfree(p);
+}

@@ -1,0 +1,8 @@
+static noinline void mistake(void)
+{
+	mempool_t *pool = mempool_create_kmalloc_pool(2, 64);
+	void *p = mempool_alloc(pool, GFP_KERNEL);
+	kfree(p);
+	mempool_free(hide(p), pool);
+	mempool_destroy(pool);
+}

@@ -1,0 +1,7 @@
+static DEFINE_SPINLOCK(lock);
+static noinline void mistake(void)
+{
+	spin_lock(&lock);
+	msleep(10);
+	spin_unlock(&lock);
+}

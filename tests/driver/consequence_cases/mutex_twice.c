@@ -1,0 +1,6 @@
+static DEFINE_MUTEX(m);
+static noinline void mistake(void)
+{
+	mutex_lock(&m);
+	mutex_lock(&m);
+}

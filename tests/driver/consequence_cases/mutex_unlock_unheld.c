@@ -1,0 +1,6 @@
+static DEFINE_MUTEX(m);
+static noinline void mistake(void)
+{
+	mutex_unlock(&m);
+	say("returned");
+}

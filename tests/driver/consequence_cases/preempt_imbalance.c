@@ -1,0 +1,4 @@
+static noinline void mistake(void)
+{
+	preempt_disable();
+}

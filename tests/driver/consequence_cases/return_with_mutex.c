@@ -1,0 +1,5 @@
+static DEFINE_MUTEX(m);
+static noinline void mistake(void)
+{
+	mutex_lock(&m);
+}

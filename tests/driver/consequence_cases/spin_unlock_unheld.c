@@ -1,0 +1,6 @@
+static DEFINE_SPINLOCK(lock);
+static noinline void mistake(void)
+{
+	spin_unlock(&lock);
+	say("returned");
+}

@@ -1,0 +1,7 @@
+static DEFINE_SPINLOCK(lock);
+static noinline void mistake(void)
+{
+	spin_lock(&lock);
+	spin_lock(&lock);
+	spin_unlock(&lock);
+}
