@@ -12,7 +12,10 @@ from kmemquest.cli.errors import BadInput
 
 
 def command(arguments: argparse.Namespace) -> int:
-    """Print `FILE: matched M/N` for each file and the first mismatch; exit 1 on any."""
+    """Print `FILE: matched M/N` for each file and the first mismatch; exit 1 on any.
+
+    A file of no known format is told, and makes it 2; the others are replayed all the same.
+    """
     from kmemquest.kernel.conform.formats import (
         NotYet,
         UnknownFormat,
@@ -20,7 +23,7 @@ def command(arguments: argparse.Namespace) -> int:
         conform_lines,
     )
 
-    failed = False
+    failed = unreadable = False
     rows: list[dict[str, object]] = []
     for name in arguments.files:
         if is_index(name):
@@ -30,13 +33,11 @@ def command(arguments: argparse.Namespace) -> int:
             beside = companion_name(Path(name).name)
             companion = find_beside(name, beside) if beside is not None else None
             result = conform_lines(Path(name).name, read_lines(name), companion)
-        except UnknownFormat as error:
-            raise BadInput(f"{name}: {error}") from None
-        except NotYet as error:
-            failed = True
+        except (UnknownFormat, NotYet) as error:
+            unreadable = True
             rows.append({"file": name, "matched": None, "total": None, "message": str(error)})
             if not arguments.json:
-                print(f"{name}: not yet: {error}")
+                print(f"{name}: cannot be replayed: {error}")
             continue
         mismatch = result.first_mismatch
         failed = failed or result.matched != result.total or result.total == 0
@@ -69,7 +70,7 @@ def command(arguments: argparse.Namespace) -> int:
                     print(f"    {line}")
     if arguments.json:
         print(json.dumps(rows, indent=1))
-    return 1 if failed else 0
+    return 2 if unreadable else 1 if failed else 0
 
 
 def is_index(name: str) -> bool:

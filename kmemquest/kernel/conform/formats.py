@@ -9,11 +9,13 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 from kmemquest.kernel.conform import UNFOLLOWED, ConformResult, Recording
 from kmemquest.kernel.spec import MachineSpec
+
+_VMALLOCINFO: Final = re.compile(r"0x[0-9a-f]{16}-0x[0-9a-f]{16} ")
 
 
 class UnknownFormat(ValueError):
@@ -54,6 +56,13 @@ def _replay(
 ) -> ConformResult:
     if first.startswith("@@@"):
         return _text_recording(name, first, whole)
+    if _VMALLOCINFO.match(first):
+        from kmemquest.kernel.conform.text_proc import conform_form
+
+        return conform_form(whole, "vmallocinfo")
+    files = _slab_files(name, first)
+    if files is not None:
+        return files(whole, spec_of_name(name))
     try:
         head = json.loads(first)
     except json.JSONDecodeError:
@@ -61,6 +70,21 @@ def _replay(
     if isinstance(head, list):
         return _rows(str(head[0]) if head else "", whole, companion)
     return _objects(name, head, whole)
+
+
+def _slab_files(
+    name: str, first: str
+) -> Callable[[Iterable[str], MachineSpec], ConformResult] | None:
+    """Return the replay of a file that shows all slab caches, None for anything else."""
+    from kmemquest.kernel.conform import slab_files
+
+    if first.startswith(slab_files.SLABINFO_HEAD):
+        return slab_files.conform_slabinfo
+    if ".sysfs_slab_links." in name:
+        return slab_files.conform_links
+    if ".sysfs_slab." in name:
+        return slab_files.conform_sysfs
+    return None
 
 
 def _objects(name: str, head: dict[str, Any], lines: Iterable[str]) -> ConformResult:

@@ -8,10 +8,10 @@ width. /proc/vmallocinfo has a row per area, so only the form of each of its row
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from kmemquest.kernel.conform import Tally
+from kmemquest.kernel.conform import ConformResult, Tally, tally_of
 from kmemquest.kernel.conform.report_patterns import classify_proc
 from kmemquest.kernel.machine import Machine
 from kmemquest.kernel.text.proc import proc_file
@@ -44,3 +44,15 @@ def row_shape(name: str, line: str) -> str:
 
 def _form(name: str, line: str) -> str:
     return "a line of its form" if classify_proc(name, line) is not None else line
+
+
+def conform_form(lines: Iterable[str], name: str) -> ConformResult:
+    """Compare only the form of a file whose boot is not recorded: each line is parsed."""
+    tally = tally_of(lines)
+    for number, line in enumerate(lines, 1):
+        text = line.rstrip()
+        if text:
+            tally.line = number
+            known = classify_proc(name, text) is not None
+            tally.compare(f"a line of /proc/{name}", text, text if known else "an unknown form")
+    return tally.result()

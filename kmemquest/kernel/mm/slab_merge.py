@@ -50,7 +50,7 @@ def find_mergeable(
     align = calculate_alignment(flags, align, size)
     size = round_up(size, align)
     for cache in caches:
-        if _is_unmergeable(cache) or size > cache.size:
+        if is_unmergeable(cache) or size > cache.size:
             continue
         if (flags ^ cache.flags) & MERGE_SAME:
             continue
@@ -60,5 +60,6 @@ def find_mergeable(
     return None
 
 
-def _is_unmergeable(cache: KmemCache) -> bool:
+def is_unmergeable(cache: KmemCache) -> bool:
+    """Tell whether no other cache may share this one's slabs (`slab_unmergeable`)."""
     return bool(cache.flags & NEVER_MERGE or cache.ctor or cache.usersize or cache.refcount < 0)
