@@ -6,6 +6,7 @@ from kmemquest.driver.binding import OBJECTS, REGISTRY, load_bindings
 from kmemquest.driver.build import BuildOptions
 from kmemquest.driver.compile_unit import UnitCompiler
 from kmemquest.driver.diagnostics import Position
+from kmemquest.driver.exports import INSTEAD, UNEXPORTED
 from kmemquest.driver.module_image import Module, Parameter
 from kmemquest.driver.values import Symbol
 
@@ -24,6 +25,8 @@ def finish(
     """Resolve symbols, check sections and the licence; return the module."""
     load_bindings()
     _resolve(unit, stem)
+    if not builtin:
+        _check_exports(unit, stem)
     info = _module_info(unit)
     if unit.sink.mistakes:
         return None
@@ -81,6 +84,17 @@ def _resolve(unit: UnitCompiler, stem: str) -> None:
                 draft.kernel_objects[name] = symbol
             else:
                 _missing(unit, symbol, where, stem, compiled=compiled)
+
+
+def _check_exports(unit: UnitCompiler, stem: str) -> None:
+    """Refuse kernel functions that no module may link to."""
+    for name, where in unit.needed.items():
+        if name in unit.draft.kernel_functions and name in UNEXPORTED:
+            unit.sink.error(
+                where,
+                f'modpost: "{UNEXPORTED[name]}" [{stem}.ko] undefined!',
+                f"{name}() is not exported to modules; {INSTEAD[name.partition('_')[0]]}",
+            )
 
 
 def _missing(
