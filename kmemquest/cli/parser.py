@@ -93,6 +93,20 @@ def build_parser() -> argparse.ArgumentParser:
     )
     lab.set_defaults(command=_lazy("lab"))
 
+    sandbox = commands.add_parser("sandbox", help="C statements one by one on a machine of yours")
+    sandbox.add_argument(
+        "level", nargs="?", default="", metavar="LEVEL", help="on this level's machine and driver"
+    )
+    sandbox.add_argument("--answer", action="append", default=[], metavar="SLOT=OPTION")
+    sandbox.add_argument(
+        "--machine", default="", metavar="SPEC", help="line by line on e.g. ram=512M,cpus=2"
+    )
+    sandbox.add_argument(
+        "--uptime", choices=("fresh", "worn", "fragmented"), default="fresh", help="what was before"
+    )
+    _add_voice(sandbox)
+    sandbox.set_defaults(command=_lazy("sandbox"))
+
     check = commands.add_parser("check", help="prove levels, packs and question banks")
     check.add_argument("paths", nargs="*", metavar="PATH", help="default: everything that ships")
     check.add_argument("--json", action="store_true", help="print the result as JSON")

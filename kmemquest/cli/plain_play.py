@@ -9,7 +9,7 @@ from typing import Final
 
 from kmemquest.i18n import _
 from kmemquest.level.attempt import AnswerError, Attempt
-from kmemquest.level.diagnose import has_diagnosis
+from kmemquest.level.diagnose import has_diagnosis, is_sealed
 from kmemquest.level.load import Level
 from kmemquest.level.model import WRITTEN
 from kmemquest.level.plain import (
@@ -57,7 +57,8 @@ def play_plainly(level: Level, answers: dict[str, str]) -> int:
             attempts += 1
             verdict = judge(level, recording)
             passed = verdict.passed
-            _Walk(level, recording, verdict).go()
+            if not is_sealed(level, verdict.failed_goals):
+                _Walk(level, recording, verdict).go()
             _print(verdict_lines(level, recording, verdict))
             if not passed:
                 for index in level.hints_open(attempts, verdict.failed_goals)[-1:]:

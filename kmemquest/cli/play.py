@@ -26,6 +26,8 @@ def command(arguments: argparse.Namespace) -> int:
     answers = read_answers(arguments.answer)
     if arguments.watch and (arguments.headless or arguments.json):
         return watch(arguments.level, answers, as_json=arguments.json)
+    if arguments.watch and not arguments.plain:
+        return watch_on_screen(arguments.level, arguments.language)
     level = find_level(arguments.level)
     if arguments.headless or arguments.json:
         return headless(level, answers, as_json=arguments.json)
@@ -36,6 +38,21 @@ def command(arguments: argparse.Namespace) -> int:
     from kmemquest.tui.app import run
 
     return run(level=arguments.level, language=arguments.language)
+
+
+def watch_on_screen(word: str, language: str | None) -> int:
+    """Play on the full screen; the level is loaded again whenever its files change."""
+    _watchable(word)
+    from kmemquest.tui.app import run
+
+    return run(level=word, language=language, watch=True)
+
+
+def _watchable(word: str) -> Path:
+    path = Path(word)
+    if not path.is_file():
+        raise BadInput(f"--watch needs the path of a level file, and {word} is none")
+    return path
 
 
 def attempt(level: Level, answers: dict[str, str]) -> tuple[Recording, Verdict]:
@@ -60,9 +77,7 @@ def headless(level: Level, answers: dict[str, str], *, as_json: bool) -> int:
 
 def watch(word: str, answers: dict[str, str], *, as_json: bool) -> int:
     """Run again whenever the level's file or its text changes, until interrupted."""
-    path = Path(word)
-    if not path.is_file():
-        raise BadInput(f"--watch needs the path of a level file, and {word} is none")
+    path = _watchable(word)
     seen: dict[Path, float] = {}
     status = 2
     while True:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from kmemquest.cli.asking import Ended, ask, print_feedback, print_question
@@ -16,8 +18,11 @@ from kmemquest.quiz.bank import Bank, open_bank
 from kmemquest.quiz.draw import draw, shuffled, topics
 from kmemquest.quiz.generator import GENERATORS, generate
 from kmemquest.quiz.generators import load_generators
+from kmemquest.quiz.grade import Grade
 from kmemquest.quiz.presentation import key_text
 from kmemquest.quiz.question import KINDS, Question
+from kmemquest.quiz.review import note_outside
+from kmemquest.store import Store
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -32,7 +37,15 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([question_json(each) for each in questions], ensure_ascii=False, indent=1))
         return 0
-    return ask_all(questions, seed, bank)
+    store = Store.open()
+    try:
+        return ask_all(questions, seed, bank, lambda result: note_outside(store, result, _now()))
+    finally:
+        store.close()
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()
 
 
 def _chosen(bank: Bank, arguments: argparse.Namespace, seed: int) -> tuple[Question, ...]:
@@ -124,8 +137,16 @@ def _option_json(question: Question, index: int, key: bool) -> dict[str, Any]:
     return shown
 
 
-def ask_all(questions: tuple[Question, ...], seed: int, bank: Bank | None = None) -> int:
-    """Ask every question on standard input and output; stop kindly when the input ends."""
+def ask_all(
+    questions: tuple[Question, ...],
+    seed: int,
+    bank: Bank | None = None,
+    save: Callable[[Grade], None] | None = None,
+) -> int:
+    """Ask every question on standard input and output; stop kindly when the input ends.
+
+    `save` is handed each grade at once.
+    """
     print(_("Seed {seed}: the same number gives the same questions again.").format(seed=seed))
     right = asked = 0
     for number, question in enumerate(questions, 1):
@@ -137,6 +158,8 @@ def ask_all(questions: tuple[Question, ...], seed: int, bank: Bank | None = None
             break
         asked += 1
         right += result.passed
+        if save is not None:
+            save(result)
         print_feedback(result, bank, language())
         if question.seed is not None:
             print(_("Another one: kmemquest quiz --question {id}").format(id=_another(question)))

@@ -38,6 +38,7 @@ from kmemquest.driver.step import Observer, StepInfo
 from kmemquest.kernel.address import THREAD_SIZE
 from kmemquest.kernel.context import Frame
 from kmemquest.kernel.events import Report
+from kmemquest.kernel.text.build import build_of, symbol_of
 
 if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
@@ -287,7 +288,8 @@ class Engine:
     def _out_of_steps(self) -> None:
         self.stop(
             "endless-loop",
-            f"the driver executed {self.limits.steps:,} statements without returning",
+            f"the driver did not return within {self.limits.steps:,} statements"
+            " (a kernel call counts for several, a slow one for many)",
         )
         raise Unwind
 
@@ -387,10 +389,16 @@ class Engine:
             code = self.module.functions.get(name)
             if code is not None and start <= address < start + code.text_size:
                 return name, address - start, code.text_size
+        return self.kernel_symbol_at(address)
+
+    def kernel_symbol_at(self, address: int) -> tuple[str, int, int] | None:
+        """Return the same for a function of the kernel itself."""
         base = address & ~0xFF
-        if address >= KERNEL_TEXT and base in self._kernel_names:
-            return self._kernel_names[base], address - base, 0x100
-        return None
+        if address < KERNEL_TEXT or base not in self._kernel_names:
+            return None
+        name = self._kernel_names[base]
+        length = symbol_of(build_of(self.machine), name).partition("/")[2]
+        return name, address - base, int(length or "100", 16)
 
     def symbol_name(self, address: int) -> str:
         """Return the name of the function or object that starts at an address, or nothing."""

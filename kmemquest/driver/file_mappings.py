@@ -42,12 +42,20 @@ class FileMappings:
 
     engine: Engine
     named: dict[str, UserMapping] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
+    """Names whose mmap() failed, or whose program is dead: nothing is mapped there."""
 
     def map(self, values: Mapping[str, Any], entry: OpenFile, user: UserProcess) -> int:
         """mmap(): the address, or what the driver's mmap refused with."""
+        name = values["as"]
+        if name in self.named:
+            raise ScriptError(f"mmap: there is a mapping {name!r} already")
+        result = self._map(values, entry, user)
+        (self.missing.add if result < 0 else self.missing.discard)(name)
+        return result
+
+    def _map(self, values: Mapping[str, Any], entry: OpenFile, user: UserProcess) -> int:
         engine, machine = self.engine, self.engine.machine
-        if values["as"] in self.named:
-            raise ScriptError(f"mmap: there is a mapping {values['as']!r} already")
         size = page_align(values["size"])
         if not size or values["offset"] % PAGE_SIZE:
             return -EINVAL

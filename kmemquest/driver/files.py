@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ENOENT: Final = 2
 EBADF: Final = 9
+EFAULT: Final = 14
 EINVAL: Final = 22
 ENOTTY: Final = 25
 OPEN_FLAGS: Final = {"read": 0, "write": 1, "rw": 2}
@@ -41,6 +42,8 @@ class FileCalls:
         self.open_files: dict[str, tuple[OpenFile, UserProcess]] = {}
         self.processes: dict[str, UserProcess] = {}
         self.mappings = FileMappings(engine)
+        self._missing: set[str] = set()
+        """Names whose open() failed, or whose program is dead."""
         self._started = 0
 
     def pins_module(self) -> bool:
@@ -63,6 +66,10 @@ class FileCalls:
         if step.word == "munmap":
             return self._munmap(values["map"]), b"", ""
         name = values["file"]
+        if name not in self.open_files and name in self._missing:
+            if step.word == "mmap":
+                self.mappings.missing.add(values["as"])
+            return -EBADF, b"", ""
         if name not in self.open_files:
             known = ", ".join(self.open_files) or "none"
             raise ScriptError(f"{step.word}: no open file {name!r}; open files: {known}")
@@ -86,6 +93,8 @@ class FileCalls:
     def _access(self, step: ScriptStep) -> tuple[int, bytes, str]:
         """The program touches its mapping; a signal ends it, and the kernel cleans up after it."""
         maps = self.mappings
+        if step.values["map"] in maps.missing:
+            return -EFAULT, b"", ""
         act = maps.peek if step.word == "peek" else maps.poke
         result, data, signal = act(step.values)
         if signal:
@@ -102,7 +111,9 @@ class FileCalls:
             raise ScriptError(f"open: there is an open file {values['as']!r} already")
         device = world_of(engine).characters.get(values["device"])
         if device is None:
+            self._missing.add(values["as"])
             return -ENOENT
+        self._missing.discard(values["as"])
         user = self._process(values["by"])
         entry = self._new_file(device, values["access"], wait=values["wait"])
         with process(machine, user.comm, user.pid):
@@ -110,6 +121,8 @@ class FileCalls:
             result = signed(engine.call(function, entry.inode, entry.file)) if function else 0
         if result == 0:
             self.open_files[values["as"]] = (entry, user)
+        else:
+            self._missing.add(values["as"])
         return result
 
     def _new_file(self, device: CharacterDevice, access: str, *, wait: bool) -> OpenFile:
@@ -199,6 +212,8 @@ class FileCalls:
         return self.mappings.map(values, entry, user), b""
 
     def _munmap(self, name: str) -> int:
+        if name in self.mappings.missing:
+            return -EINVAL
         user = self.mappings.find("munmap", name).user
         entry = self.mappings.unmap(name)
         if entry.closed and not entry.mappings:
@@ -234,8 +249,10 @@ class FileCalls:
             raise ScriptError(f"exit: no program {comm!r}; programs: {known}")
         for name in self.mappings.of_user(user):
             self._munmap(name)
+            self.mappings.missing.add(name)
         for name in [name for name, (_, owner) in self.open_files.items() if owner is user]:
             self._close(name)
+            self._missing.add(name)
         user.exit(self.engine.machine)
         del self.processes[comm]
         return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.driver.devices import world_of
-from kmemquest.kernel.address import PAGE_SIZE, STRUCT_PAGE_SIZE
+from kmemquest.kernel.address import PAGE_SIZE, STRUCT_PAGE_SIZE, page_to_pfn, pfn_to_virt
 
 if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
@@ -38,10 +38,17 @@ def gave_back(engine: Engine, address: int, function: str, *kinds: str) -> None:
 def gave_back_pages(engine: Engine, page: int, order: int, function: str) -> None:
     """Note that 2**order pages from a `struct page` on were freed; what is left stays held.
 
-    A block does not know its order: freeing it with a smaller one loses the rest.
+    A block does not know its order: freeing it with a smaller one loses the rest. What kmalloc
+    served with whole pages is gone just so; its objects on slabs are not.
     """
-    checks = engine.machine.checks
+    machine = engine.machine
+    checks = machine.checks
     holding = checks.ledger.released("pages", page, function)
+    if holding is None:
+        address = pfn_to_virt(page_to_pfn(page))
+        if machine.slab_is_available and machine.slub.slab_of(address) is None:
+            for kind in ("kmalloc", "kvmalloc"):
+                holding = holding or checks.ledger.released(kind, address, function)
     freed = PAGE_SIZE << order
     if holding is not None and freed < holding.size:
         rest = page + STRUCT_PAGE_SIZE * (1 << order)

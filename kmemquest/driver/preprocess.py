@@ -222,12 +222,14 @@ class Preprocessor:
             rest = self.expander.expand(rest)
         if rest and rest[0].kind == "string":
             # Kbuild passes no -I for the module's folder, yet quotes fall back to <…>.
+            self._end_of_include(rest[1:])
             self.include(rest[0].text[1:-1], rest[0], quoted=True)
             return
         if rest and rest[0].text == "<":
             parts: list[str] = []
-            for token in rest[1:]:
+            for index, token in enumerate(rest[1:], 2):
                 if token.text == ">":
+                    self._end_of_include(rest[index:])
                     self.include("".join(parts), rest[0])
                     return
                 parts.append((" " if token.space else "") + token.text)
@@ -236,6 +238,10 @@ class Preprocessor:
             '#include expects "FILENAME" or <FILENAME>',
             "write e.g. #include <linux/slab.h>",
         )
+
+    def _end_of_include(self, left: Sequence[PPToken]) -> None:
+        if left:
+            self.sink.warn(_place(left[0]), "", "extra tokens at end of #include directive")
 
     def _define(self, line: Sequence[PPToken]) -> None:
         if len(line) < 3 or line[2].kind != "id":

@@ -294,5 +294,6 @@ def _symbol(engine: Engine, address: int, *, offset: bool) -> str:
     if found is None:
         return f"{address:#x}"
     name, distance, size = found
-    module = f" [{engine.module.name}]" if not engine.module.builtin else ""
+    kernels = engine.module.builtin or engine.kernel_symbol_at(address) is not None
+    module = "" if kernels else f" [{engine.module.name}]"
     return f"{name}+{distance:#x}/{size:#x}{module}" if offset else f"{name}{module}"

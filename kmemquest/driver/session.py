@@ -233,15 +233,18 @@ class DriverSession:
         machine = self.machine
         if machine.phase != "memblock":
             raise ScriptError("boot: the machine has booted already")
-        machine.handover()
-        self._install_hooks()
-        result = None
-        with process(machine, "swapper/0", 1):
-            for level in INITCALL_LEVELS:
-                for name in self.module.entries(f".kmq.initcall.{level}"):
-                    if name not in self._initcalls_run and self._running:
-                        result = signed(self._call_by_name("boot", name, ()))
-        return StepResult(step, result)
+        results: list[int] = []
+
+        def initcalls() -> None:
+            self._install_hooks()
+            with process(machine, "swapper/0", 1):
+                for level in INITCALL_LEVELS:
+                    for name in self.module.entries(f".kmq.initcall.{level}"):
+                        if name not in self._initcalls_run and self._running:
+                            results.append(signed(self._call_by_name("boot", name, ())))
+
+        machine.handover(initcalls)
+        return StepResult(step, results[-1] if results else None)
 
     def _call(self, step: ScriptStep) -> StepResult:
         values, machine = step.values, self.machine

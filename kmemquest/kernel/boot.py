@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel import boot_layout as layout
@@ -46,20 +47,37 @@ def start_memblock(machine: Machine) -> None:
     machine.enter_phase("memblock")
 
 
-def hand_over(machine: Machine) -> None:
-    """Go on from memblock to a running system."""
+def hand_over(machine: Machine, initcalls: Callable[[], None] | None = None) -> None:
+    """Go on from memblock to a running system.
+
+    `initcalls` are those of built-in drivers: what lies in init memory exists until they are done.
+    They run on the settled system, later than on a real one.
+    """
     if machine.phase != "memblock":
         raise ValueError("the machine has been handed over already")
     finish_memblock(machine)
     start_page_allocator(machine)
     start_allocators(machine)
-    start_late(machine)
+    start_late(machine, keep_init=initcalls is not None)
+    if initcalls is not None:
+        from kmemquest.kernel import boot_late
+        from kmemquest.kernel.machine import Fate
+
+        initcalls()
+        if machine.fate is Fate.RUNNING:
+            boot_late.free_init_memory(machine)
 
 
 def finish_memblock(machine: Machine) -> None:
     """Let the kernel take its boot-time tables, in the order it does."""
+    from kmemquest.kernel.check import kasan_shadow
+    from kmemquest.kernel.mm import cma
+
+    cma.reserve(machine)
     steps.allocate_memmap(machine)
     boot_lines.print_zone_ranges(machine, zone_ranges(machine))
+    if machine.checks.kasan is not None:
+        kasan_shadow.reserve(machine)
     steps.allocate_tables(machine)
     steps.allocate_percpu(machine)
     steps.allocate_hash_tables(machine)
@@ -98,7 +116,6 @@ def unset_pageblocks(machine: Machine) -> list[int]:
 
 def start_page_allocator(machine: Machine) -> None:
     """Build zones and zonelists and hand all free memory over (`mm_core_init`)."""
-    from kmemquest.kernel.mm import cma
     from kmemquest.kernel.mm.page_alloc import PageAllocator
 
     pages = machine.pages = PageAllocator(machine)
@@ -109,7 +126,6 @@ def start_page_allocator(machine: Machine) -> None:
     pages.build_zonelists()
     boot_lines.print_zonelists(machine)
     steps.allocate_swiotlb(machine)
-    cma.reserve(machine)
     machine.enter_phase("buddy")
     for start, end, _ in list(machine.memblock.free_ranges()):
         first, last = pages_for(start), end >> PAGE_SHIFT
@@ -142,14 +158,15 @@ def start_allocators(machine: Machine) -> None:
     machine.pages.enable_pcp()
 
 
-def start_late(machine: Machine) -> None:
-    """Run the initcalls, free the init memory, start user space and let time pass."""
+def start_late(machine: Machine, *, keep_init: bool = False) -> None:
+    """Run the kernel's own initcalls, free the init memory, start user space and let time pass."""
     from kmemquest.kernel import boot_late
 
     machine.enter_phase("late")
     boot_late.set_watermarks(machine)
     boot_late.start_kernel_services(machine)
-    boot_late.free_init_memory(machine)
+    if not keep_init:
+        boot_late.free_init_memory(machine)
     boot_late.start_processes(machine)
     boot_late.settle(machine)
     machine.context.task = Task(pid=boot_late.SHELL_PID, comm="sh")

@@ -132,7 +132,8 @@ def allocate_memmap(machine: Machine) -> None:
     cache = memblock.cache_bytes
     sections = _sections_by_node(memblock)
     roots = sorted({section // SECTIONS_PER_ROOT for run in sections for section in run[1:]})
-    memblock.alloc(SECTION_ROOT_ARRAY_BYTES, cache, "sparse_init")
+    array = memblock.alloc(SECTION_ROOT_ARRAY_BYTES, cache, "sparse_init")
+    memblock.boot.section_roots = array
     first, last = roots[0], roots[-1]
     for _ in range(first, last + 1):
         memblock.alloc_node(PAGE_SIZE, cache, 0, "sparse_index_alloc")

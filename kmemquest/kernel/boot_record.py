@@ -42,3 +42,5 @@ class BootRecord:
     """Physical base and bytes of the contiguous memory area; no bytes when there is none."""
     hash_tables: tuple[HashTable, ...] = ()
     memmap_bytes: int = 0
+    section_roots: int = 0
+    """Virtual address of the array of section tables (`mem_section`)."""

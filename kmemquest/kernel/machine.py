@@ -12,6 +12,7 @@ from __future__ import annotations
 import enum
 import pickle
 import random
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kmemquest.kernel.check.checks import Checks
@@ -81,11 +82,14 @@ class Machine:
         machine.handover()
         return machine
 
-    def handover(self) -> None:
-        """Go on from memblock to zones, buddy, slab, vmalloc and the running system."""
+    def handover(self, initcalls: Callable[[], None] | None = None) -> None:
+        """Go on from memblock to zones, buddy, slab, vmalloc and the running system.
+
+        `initcalls` runs those of built-in drivers, before init memory is freed.
+        """
         from kmemquest.kernel.boot import hand_over
 
-        hand_over(self)
+        hand_over(self, initcalls)
 
     def enter_phase(self, phase: str) -> None:
         """Note a boot phase: memblock, buddy, slab, vmalloc, late, running."""

@@ -128,6 +128,12 @@ def has_diagnosis(level: Level) -> bool:
     return any(slot.kind == "diagnose" for slot in level.file.slots.values())
 
 
+def is_sealed(level: Level, failed: tuple[str, ...]) -> bool:
+    """Tell whether a part of the diagnosis is wrong still, so that the driver stays hidden."""
+    slots = level.file.slots
+    return any(name in slots and slots[name].kind == "diagnose" for name in failed)
+
+
 def truths_of(level: Level, seed: int | None = None) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return what the incident proves right for every diagnose slot."""
     if not has_diagnosis(level):

@@ -8,7 +8,7 @@ from typing import Final
 from kmemquest.i18n import _, ngettext
 from kmemquest.kernel import events as ev
 from kmemquest.level.demonstrate import demonstrations
-from kmemquest.level.diagnose import artefacts
+from kmemquest.level.diagnose import artefacts, has_diagnosis, is_sealed
 from kmemquest.level.goals_memory import duration
 from kmemquest.level.goals_run import context_word, report_sentence
 from kmemquest.level.load import Level
@@ -25,15 +25,19 @@ SHOWN_STEPS: Final = 40
 
 
 def brief_lines(level: Level) -> Iterator[str]:
-    """Tell a level before it is played: story, driver, goals, options, the prediction."""
+    """Tell a level before it is played: story, driver, goals, options, the prediction.
+
+    Of a diagnosis the driver is not told: it is shown when what went wrong has been named.
+    """
     text = level.text()
     yield text.title
     yield from text.story.rstrip().split("\n")
     yield ""
-    for number, fragments in enumerate(level.lines, 1):
+    for number, fragments in enumerate(() if has_diagnosis(level) else level.lines, 1):
         code = "".join(f"[{part.slot}]" if part.slot else part.text for part in fragments)
         yield f"{number:4d}  {code}".rstrip()
-    yield ""
+    if not has_diagnosis(level):
+        yield ""
     yield _("Goals:")
     for named in level.goals:
         yield f"  - {named.predicate.text()}"
@@ -129,6 +133,7 @@ def verdict_lines(level: Level, recording: Recording, verdict: Verdict) -> Itera
         yield _("Passed: {stars} of 3 stars.").format(stars=verdict.stars)
     else:
         yield _("Not yet.")
+    sealed = is_sealed(level, verdict.failed_goals)
     for diagnostic in recording.diagnostics:
         yield f"  {diagnostic}"
     for goal in verdict.goals:
@@ -137,14 +142,16 @@ def verdict_lines(level: Level, recording: Recording, verdict: Verdict) -> Itera
         for stars, goal in zip(("★★", "★★★"), verdict.star_goals, strict=True):
             yield f"  {stars} {_goal_line(goal)}"
     bad = verdict.first_bad
-    if bad is not None and bad.line:
+    if sealed:
+        yield _("The driver is shown when you have named what went wrong.")
+    elif bad is not None and bad.line:
         where = _("First bad step: line {line}").format(line=bad.line)
         if bad.function:
             where += f", {bad.function}()"
         if bad.context:
             where += f", {context_word(bad.context)}"
         yield _("{place}: {code}").format(place=where, code=bad.what)
-    if verdict.rule is not None:
+    if verdict.rule is not None and not sealed:
         yield _("Rule: {rule}").format(rule=verdict.rule.text)
         if verdict.rule.silently:
             yield _("On a production kernel: {what}").format(what=verdict.rule.silently)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -142,6 +142,16 @@ class _Prover:
             self._run(answers)
         return self._known[key]
 
+    def _glance(self, answers: dict[str, str]) -> Verdict:
+        """Like `_verdict`, for the outcome and the prediction only: no allocation is failed."""
+        known = self._known.get(tuple(sorted(answers.items())))
+        if known is not None:
+            return known
+        self.runs += 1
+        self._trying = answers
+        recording = replace(Attempt(self.level, answers).trial(), faults=False).run()
+        return judge(self.level, recording)
+
     def _check_refs(self) -> None:
         for index, ref in enumerate(self.level.file.refs):
             if " " in ref.split(":")[0] or "/" not in ref:
@@ -255,7 +265,7 @@ class _Prover:
         written = any(slot.kind in WRITTEN for slot in slots.values())
         missing: dict[str, None] = {}
         for answers in itertools.islice(self._combinations(), MAX_RUNS):
-            verdict = self._verdict(answers)
+            verdict = self._glance(answers)
             if verdict.outcome == "does-not-compile":
                 if not written:
                     hint = "kmemquest play --headless --answer … shows the messages"

@@ -38,9 +38,14 @@ class Recorder:
     """Collects one run of a module on a machine."""
 
     def __init__(
-        self, machine: Machine, file: str, cancelled: Callable[[], bool] | None = None
+        self,
+        machine: Machine,
+        file: str,
+        cancelled: Callable[[], bool] | None = None,
+        most_locals: int = MAX_LOCALS,
     ) -> None:
         self._cancelled = cancelled
+        self._most_locals = most_locals
         self.machine = machine
         self.file = file
         self.events: list[ev.Event] = []
@@ -93,7 +98,7 @@ class Recorder:
                 stack=tuple(frame.function for frame in context.stack),
                 first_event=first,
                 last_event=first,
-                locals=_locals(info),
+                locals=_locals(info, self._most_locals),
                 time=self.machine.clock.now,
                 irqs_off=context.irqs_disabled,
             )
@@ -147,7 +152,7 @@ class Recorder:
             self.notes.append(session.engine.stopped.detail)
 
 
-def _locals(info: StepInfo) -> tuple[StepLocal, ...]:
+def _locals(info: StepInfo, most: int) -> tuple[StepLocal, ...]:
     return tuple(
-        StepLocal(name, kind, text) for name, kind, text in list(info.locals())[:MAX_LOCALS]
+        StepLocal(name, kind, text) for name, kind, text in list(info.locals())[:most]
     )

@@ -66,16 +66,16 @@ def _text(template: str, name: str, folder: Path, level: str = "") -> str:
     words = {
         "@ID@": name,
         "@LEVEL@": level,
-        "@SCHEMA@": _schema("level-v1.json", folder),
-        "@BANK_SCHEMA@": _schema("bank-v1.json", folder),
+        "@SCHEMA@": schema_path("level-v1.json", folder),
+        "@BANK_SCHEMA@": schema_path("bank-v1.json", folder),
     }
     for word, value in words.items():
         text = text.replace(word, value)
     return text
 
 
-def _schema(name: str, folder: Path) -> str:
-    """Return the schema's path as an editor finds it from the new file."""
+def schema_path(name: str, folder: Path) -> str:
+    """Return a schema's path as an editor finds it from the new file."""
     target = assets_root() / "schema" / name
     try:
         return Path(os.path.relpath(target, folder)).as_posix()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kmemquest.kernel.spec import MachineSpec
 from kmemquest.level.picture import EMPTY, take_picture
-from kmemquest.level.recorder import Recorder, RunCancelled
+from kmemquest.level.recorder import MAX_LOCALS, Recorder, RunCancelled
 from kmemquest.level.recording import Recording
 from kmemquest.level.source import DriverSource
 
@@ -64,6 +64,8 @@ class Trial:
     """Whether to run it again for each of its allocations, with that one failing."""
     truths: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Diagnose slot -> the answers that the incident proves right."""
+    most_locals: int = MAX_LOCALS
+    """Variables kept per step."""
 
     def run(self, cancelled: Callable[[], bool] | None = None) -> Recording:
         """Build, boot, run, record; equal trials give equal recordings.
@@ -100,7 +102,7 @@ class Trial:
         if built.module is None or not built.ok:
             return replace(blank, outcome="does-not-compile")
         machine = booted_machine(self.spec, self.wear, self.uptime, builtin=self.builtin)
-        recorder = Recorder(machine, self.file, cancelled)
+        recorder = Recorder(machine, self.file, cancelled, self.most_locals)
         before = take_picture(machine)
         if findings is None:
             recorder.run(built.module, list(self.script), watch=self.watch)

@@ -29,7 +29,9 @@ PROC_FILES: Final = (
     "iomem",
     "pagetypeinfo",
 )
-_NUMBER: Final = re.compile(r"-?(?:0x[0-9a-fA-F]+|[0-9]+)")
+_NUMBER: Final = re.compile(r"-?(?:0x[0-9a-fA-F]+|[0-9a-f]{16}(?![0-9a-f])|[0-9]+)")
+_ADDRESS: Final = re.compile(r"0[0-9a-f]{15}|(?=.*[a-f])[0-9a-f]{16}")
+"""How the kernel writes an address (`%016lx`): hexadecimal, without 0x."""
 
 Expectation = str | Mapping[str, Any]
 
@@ -197,7 +199,7 @@ def _logged(template: str, findings: Findings) -> int:
         if found is None and not before:
             found = _NUMBER.search(text)
         if found is not None and text.startswith(after, found.end()):
-            return int(found.group(), 0)
+            return _whole(found.group())
     raise NoNumber(f"no line of the log reads {template!r}")
 
 
@@ -207,8 +209,13 @@ def _in_proc(where: Mapping[str, Any], findings: Findings) -> int:
             words = line.replace(",", " ").split()
             if where["word"] > len(words) or not _NUMBER.fullmatch(words[where["word"] - 1]):
                 raise NoNumber(f"word {where['word']} of {line.strip()!r} is no number")
-            return int(words[where["word"] - 1], 0)
+            return _whole(words[where["word"] - 1])
     raise NoNumber(f"no line of /proc/{where['file']} holds {where['line']!r}")
+
+
+def _whole(text: str) -> int:
+    """Read a number as printf wrote it: hexadecimal after 0x or as an address, else decimal."""
+    return int(text, 16 if "0x" in text or _ADDRESS.fullmatch(text) else 10)
 
 
 # --- telling ------------------------------------------------------------------------------

@@ -40,11 +40,14 @@ def run(
     language: str | None = None,
     level: str | None = None,
     lab: str | None = None,
+    sandbox: str | None = None,
+    watch: bool = False,
 ) -> int:
     """Play in this terminal until the player leaves; returns the process's exit status.
 
     `level` is the id or the file of a level to open at once; `lab` opens the driver lab, on the
-    file of that name if it is not empty. A terminal that cannot place a
+    file of that name if it is not empty; `sandbox` the sandbox, on that level's machine if it is
+    not empty; `watch` loads the level anew when its files change. A terminal that cannot place a
     cursor is told so, with status 2.
     """
     if os.environ.get("TERM") in UNABLE:
@@ -52,7 +55,7 @@ def run(
         print(_("This terminal cannot place a cursor; `kmemquest --plain` plays line by line."))
         return 2
     services = Services.real(language)
-    app = GameApp(services, tour=tour, level=level, lab=lab)
+    app = GameApp(services, tour=tour, level=level, lab=lab, sandbox=sandbox, watch=watch)
     try:
         app.run()
     finally:
@@ -83,6 +86,8 @@ class GameApp(App[None]):
         tour: bool = False,
         level: str | None = None,
         lab: str | None = None,
+        sandbox: str | None = None,
+        watch: bool = False,
     ) -> None:
         set_language(services.preferences.language)
         super().__init__()
@@ -90,6 +95,8 @@ class GameApp(App[None]):
         self.tour = Tour() if tour else None
         self._first_level = level
         self._lab = lab
+        self._sandbox = sandbox
+        self._watch = watch
         self._told: str | None = None
         self._inks: tuple[str, Inks] | None = None
         for theme in themes.build_themes():
@@ -121,7 +128,8 @@ class GameApp(App[None]):
 
     def on_mount(self) -> None:
         """Start the tour, or open the level, that was asked for."""
-        if self.tour is not None or self._first_level is not None or self._lab is not None:
+        first = (self.tour, self._first_level, self._lab, self._sandbox)
+        if any(wish is not None for wish in first):
             self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -130,8 +138,16 @@ class GameApp(App[None]):
             self.set_timer(0.5, self._begin)
         elif self.tour is not None:
             self.start_tour()
+        elif self._first_level is not None and self._watch:
+            from kmemquest.tui.live_reload import LiveReload
+
+            LiveReload(self, self._first_level).begin()
         elif self._first_level is not None:
             self.open_level(self._first_level)
+        elif self._sandbox is not None:
+            self.action_go("sandbox") if not self._sandbox else self.open_sandbox(
+                self.services.library.open(self._sandbox).lab({})
+            )
         elif self._lab is not None:
             self.open_lab(file=self._lab)
 
@@ -210,6 +226,12 @@ class GameApp(App[None]):
         from kmemquest.tui import places
 
         places.open_lab(self, case, file)
+
+    def open_sandbox(self, case: LabCase | None = None) -> None:
+        """Open the sandbox, empty or with a level's driver loaded."""
+        from kmemquest.tui import places
+
+        places.open_sandbox(self, case)
 
     def show_level(self, desk: Desk) -> None:
         """Show an open level."""

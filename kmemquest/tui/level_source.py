@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from kmemquest.content.problem import ProblemsFound
 from kmemquest.i18n import _, ngettext
+from kmemquest.level.diagnose import NAMED, has_diagnosis, takes_a_line
 from kmemquest.level.library import Library as Campaign
 from kmemquest.level.library import UnknownLevel
+from kmemquest.level.model import WRITTEN
 from kmemquest.level.probes import answer_label
 from kmemquest.level.source import DriverSource, substitute
 from kmemquest.tui.model import (
+    Artefact,
     Brief,
     GoalText,
     LevelEntry,
     LevelUnavailable,
+    LogRow,
     Option,
     Outcome,
     Prediction,
+    SizePoint,
+    SizeQuestion,
     Slot,
     Source,
     Span,
 )
-from kmemquest.tui.play_source import LevelPlay
+from kmemquest.tui.play_source import LevelPlay, ShownPlay
 
 if TYPE_CHECKING:
     from kmemquest.level.load import Level
@@ -40,6 +46,11 @@ def open_library() -> LevelLibrary:
         return LevelLibrary(Campaign.open())
     except ProblemsFound as error:
         raise LevelUnavailable(str(error)) from error
+
+
+def desk_of(level: Level, number: str = "") -> LevelDesk:
+    """A desk for a level that was loaded elsewhere."""
+    return LevelDesk(level, number)
 
 
 class LevelLibrary:
@@ -122,17 +133,24 @@ class LevelDesk:
             ),
             tuple(text.hints),
             level.file.difficulty,
+            sealed=has_diagnosis(level),
+            checkpoint=level.file.checkpoint,
+            shows=tuple(
+                text.shows[index] if index < len(text.shows) else ""
+                for index in range(len(level.file.shows))
+            ),
         )
 
     def _slot(self, name: str) -> Slot:
-        slot = self._level.file.slots[name]
-        if slot.kind == "driver":
-            return Slot(name, "", (), "driver")
-        kind = "fill" if slot.kind in ("fill", "edit") else "choice"
-        options = tuple(
-            Option(option, self._level.option_label(name, option)) for option in slot.options
-        )
-        return Slot(name, "", options if kind == "choice" else (), kind)
+        level = self._level
+        slot = level.file.slots[name]
+        question = level.question(name)
+        if slot.kind in WRITTEN:
+            start = slot.empty if slot.kind == "edit" and slot.empty != "0" else ""
+            return Slot(name, question, (), slot.kind, start)
+        options = tuple(Option(option, level.option_label(name, option)) for option in slot.options)
+        takes_line = slot.kind == "diagnose" and takes_a_line(slot)
+        return Slot(name, question, options, slot.kind, takes_line=takes_line)
 
     def _machine(self) -> str:
         spec = self._level.file.machine.spec()
@@ -160,7 +178,7 @@ class LevelDesk:
             if slot.kind == "driver":
                 driver = answer_text(self._level, name, answer or None)
                 continue
-            if slot.kind == "predict":
+            if slot.kind in NAMED:
                 continue
             texts[name] = answer_text(self._level, name, answer) if answer else open_slot()
         return source_of(substitute(driver, texts), "driver.c")
@@ -173,6 +191,53 @@ class LevelDesk:
         recording = Attempt(self._level, answers, prediction=prediction).run()
         source = source_of(recording.source, "driver.c")
         return LevelPlay(self._level, recording, judge(self._level, recording), source)
+
+    def hint(self, index: int, failed: tuple[str, ...]) -> str:
+        """A hint; the first one reacts to the mistake made."""
+        return " ".join(self._level.hint_text(index, failed=failed).split())
+
+    def artefacts(self) -> Sequence[Artefact]:
+        """The log of the incident and the files of /proc that the level hands out."""
+        from kmemquest.level.diagnose import incident
+        from kmemquest.tui.play_source import log_rows
+
+        if not has_diagnosis(self._level):
+            return ()
+        recording = incident(self._level)
+        files = [
+            Artefact(name, tuple(LogRow(line) for line in text.rstrip("\n").split("\n")))
+            for name, text in recording.proc
+        ]
+        return (Artefact("dmesg", log_rows(recording)), *files)
+
+    def demonstrate(self, index: int) -> LevelPlay | ShownPlay:
+        """Run one of the demonstrations."""
+        from kmemquest.level.demonstrate import demonstrate
+
+        recording, verdict = demonstrate(self._level, index)
+        source = source_of(recording.source, "driver.c")
+        if verdict is None:
+            return ShownPlay(recording, source)
+        return LevelPlay(self._level, recording, verdict, source)
+
+    def size_question(self) -> SizeQuestion | None:
+        """“At which size does the answer change?”, where the level asks it."""
+        from kmemquest.level.sweep import sweep_question
+
+        question = sweep_question(self._level)
+        if question is None:
+            return None
+        return SizeQuestion(" ".join(question.text.split()), question.first, question.values)
+
+    def size_points(self) -> Iterator[SizePoint]:
+        """Run the values of that question one by one."""
+        from kmemquest.level.sweep import sweep_points
+
+        before: str | None = None
+        for point in sweep_points(self._level):
+            changed = before is not None and point.answer != before
+            before = point.answer
+            yield SizePoint(point.value, answer_label(point.answer), changed)
 
     def outcomes(self) -> Sequence[Callable[[], Outcome]]:
         """The options of the only slot, or the solution and the declared mistakes of several."""

@@ -7,12 +7,13 @@ Every text here is already in the player's language and every kernel text is ver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from kmemquest.quiz.question import Question
     from kmemquest.tui.lab_model import LabCase
 
 # --- the catalogue --------------------------------------------------------------------------
@@ -47,12 +48,18 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """An open place in the driver. `kind` is choice or fill."""
+    """An open place in the driver, or a question about a run.
+
+    `kind` is choice, fill, edit, order, predict, diagnose or driver. What is written begins with
+    `start`; `takes_line` tells that a line's number is an answer too.
+    """
 
     id: str
     prompt: str
     options: tuple[Option, ...]
     kind: str = "choice"
+    start: str = ""
+    takes_line: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,37 @@ class Brief:
     prediction: Prediction | None
     hints: tuple[str, ...]
     difficulty: int = 1
+    sealed: bool = False
+    """A diagnosis: the driver is shown only when what went wrong has been named."""
+    checkpoint: bool = False
+    shows: tuple[str, ...] = ()
+    """What the demonstrations before the player's turn are about, a sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """A file that the player of a diagnosis is handed: `dmesg`, or one of /proc."""
+
+    name: str
+    lines: tuple[LogRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SizeQuestion:
+    """“At which size does the answer change?”: the choices are values, in order."""
+
+    text: str
+    first: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SizePoint:
+    """What the simulator answered at one value; `changed` where it is another answer."""
+
+    value: str
+    answer: str
+    changed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +347,8 @@ class Verdict:
     """The ids of the goals that were not met."""
     remark: str = ""
     """What the level says about the belief behind this answer."""
+    sealed: bool = False
+    """What went wrong was not named yet: the driver stays hidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +376,21 @@ class Desk(Protocol):
 
     def run(self, answers: Mapping[str, str], prediction: str | None) -> Play:
         """Run an attempt; blocking, safe in a thread, never raises for what a driver does."""
+
+    def hint(self, index: int, failed: tuple[str, ...]) -> str:
+        """A hint, 0..2; the first one reacts to the goals that failed last."""
+
+    def artefacts(self) -> Sequence[Artefact]:
+        """What the player of a diagnosis is handed; runs the incident, so ask in a thread."""
+
+    def demonstrate(self, index: int) -> Play:
+        """Run one of the demonstrations; blocking."""
+
+    def size_question(self) -> SizeQuestion | None:
+        """The question after the level, if it has one."""
+
+    def size_points(self) -> Iterator[SizePoint]:
+        """Run the values one by one; blocking."""
 
     def outcomes(self) -> Sequence[Callable[[], Outcome]]:
         """One thunk per answer to compare; each really runs it when called."""
@@ -368,31 +423,6 @@ class LevelUnavailable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class QuizOption:
-    """An option of a question with its feedback."""
-
-    id: str
-    text: str
-    feedback: str
-    correct: bool
-
-
-@dataclass(frozen=True, slots=True)
-class QuizItem:
-    """A question. `kind` is single, multiple, number or text."""
-
-    id: str
-    topic: str
-    kind: str
-    difficulty: int
-    prompt: str
-    options: tuple[QuizOption, ...]
-    explanation: str
-    source: str
-    answers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Topic:
     """A topic of the bank and how many questions it has."""
 
@@ -407,11 +437,17 @@ class Trainer(Protocol):
     def topics(self) -> Sequence[Topic]:
         """The topics in reading order."""
 
-    def draw(self, topic: str | None, count: int, seed: int) -> Sequence[QuizItem]:
+    def draw(self, topic: str | None, count: int, seed: int) -> Sequence[Question]:
         """`count` questions of a topic (or of all), the same for the same seed."""
 
-    def grade(self, item: QuizItem, given: tuple[str, ...]) -> bool:
-        """Whether the answer is right."""
+    def another(self, question: Question) -> Question | None:
+        """The next question of the same generator; None for a question of the bank."""
+
+    def belief(self, name: str) -> str:
+        """A misconception in words; empty if there are none for it."""
+
+    def title(self, topic: str) -> str:
+        """A topic's title."""
 
 
 Phase = Literal["choose", "watch", "verdict", "debrief"]

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 def open_place(app: GameApp, place: str) -> None:
-    """Open `continue`, `campaign`, `quiz`, `lab`, `progress`, `settings`, `about` or `tour`."""
+    """Open a place of home, or a room of the trainer.
+
+    Home has `continue`, `campaign`, `quiz`, `lab`, `progress`, `settings`, `about`, `tour`; the
+    trainer has `review`, `exam`, `report`.
+    """
     try:
         _open(app, place)
     except LevelUnavailable as error:
@@ -36,8 +40,12 @@ def _open(app: GameApp, place: str) -> None:
         from kmemquest.tui.screens.quiz_menu import QuizMenuScreen
 
         app.push_screen(QuizMenuScreen(app.services.trainer.topics()))
+    elif place in ("review", "exam", "report"):
+        _open_trainer_room(app, place)
     elif place == "lab":
         open_lab(app)
+    elif place == "sandbox":
+        open_sandbox(app)
     elif place == "progress":
         from kmemquest.tui.screens.progress import ProgressScreen
 
@@ -50,6 +58,29 @@ def _open(app: GameApp, place: str) -> None:
         from kmemquest.tui.screens.about import about_sheet
 
         app.push_screen(about_sheet())
+
+
+def _open_trainer_room(app: GameApp, place: str) -> None:
+    """Open review, mock interviews or the report over the bank that ships."""
+    from kmemquest.quiz.bank import open_bank
+    from kmemquest.tui.quiz_source import checked_bank
+    from kmemquest.tui.review_source import open_review
+
+    bank = checked_bank(open_bank)
+    if place == "exam":
+        from kmemquest.tui.screens.exam_menu import ExamMenuScreen
+
+        app.push_screen(ExamMenuScreen(bank))
+        return
+    desk = open_review(app.services.store, bank)
+    if place == "review":
+        from kmemquest.tui.screens.review import ReviewScreen
+
+        app.push_screen(ReviewScreen(desk))
+    else:
+        from kmemquest.tui.screens.report import ReportScreen
+
+        app.push_screen(ReportScreen(desk))
 
 
 def open_level(app: GameApp, level: str) -> None:
@@ -77,3 +108,11 @@ def open_lab(app: GameApp, case: LabCase | None = None, file: str = "") -> None:
         app.notify(str(trouble), severity="error", timeout=12)
         return
     app.push_screen(LabScreen(chosen))
+
+
+def open_sandbox(app: GameApp, case: LabCase | None = None) -> None:
+    """Open the sandbox, empty or on a level's machine with its driver loaded."""
+    from kmemquest.tui.sandbox_source import sandbox_case
+    from kmemquest.tui.screens.sandbox import SandboxScreen
+
+    app.push_screen(SandboxScreen(case or sandbox_case()))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kmemquest.i18n import _
 from kmemquest.kernel.events import CallReturned, Report
 from kmemquest.kernel.log import format_line
+from kmemquest.level.diagnose import is_sealed
 from kmemquest.level.goals_memory import duration
 from kmemquest.level.goals_run import context_word, report_sentence
 from kmemquest.level.probes import answer_label
@@ -28,6 +29,11 @@ MAX_PLAIN = 0xFFFF
 """Results above this are addresses, worth telling beside what happened."""
 GRAVE_LEVEL = 3
 """KERN_ERR: lines at this level or below it are marked in the log."""
+
+
+def log_rows(recording: Recording) -> tuple[LogRow, ...]:
+    """The kernel log of a recording."""
+    return tuple(LogRow(format_line(line), line.level <= GRAVE_LEVEL) for line in recording.log)
 
 
 class RecordedPlay:
@@ -54,9 +60,7 @@ class RecordedPlay:
     @cached_property
     def log(self) -> Sequence[LogRow]:
         """The kernel log."""
-        return tuple(
-            LogRow(format_line(line), line.level <= GRAVE_LEVEL) for line in self.recording.log
-        )
+        return log_rows(self.recording)
 
     def log_length(self, step: int) -> int:
         """Lines printed when a step was over."""
@@ -113,6 +117,15 @@ class RecordedPlay:
         return [text for text in map(tell, events) if text]
 
 
+class ShownPlay(RecordedPlay):
+    """A worked example: nothing is asked of it."""
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """A worked example has no goals."""
+        return Verdict(True, 0, _("A worked example."), ())
+
+
 class LevelPlay(RecordedPlay):
     """A finished run of a level, with what it came to."""
 
@@ -139,12 +152,20 @@ class LevelPlay(RecordedPlay):
             tuple(goals),
             judged.first_bad.step if judged.first_bad else None,
             self._first_bad(),
-            "" if rule is None else " ".join(part for part in (rule.text, rule.silently) if part),
+            ""
+            if rule is None or self.sealed
+            else " ".join(part for part in (rule.text, rule.silently) if part),
             "" if judged.predicted is None else self._prediction(),
             judged.predicted,
             judged.failed_goals,
             remark,
+            self.sealed,
         )
+
+    @cached_property
+    def sealed(self) -> bool:
+        """Whether a part of the diagnosis is still wrong, so that the driver stays hidden."""
+        return is_sealed(self._level, self.judged.failed_goals)
 
     def _headline(self) -> str:
         judged = self.judged
@@ -158,7 +179,7 @@ class LevelPlay(RecordedPlay):
 
     def _first_bad(self) -> str:
         bad = self.judged.first_bad
-        if bad is None or not bad.line:
+        if bad is None or not bad.line or self.sealed:
             return ""
         lines = self.source.lines
         code = lines[bad.line - 1].strip() if bad.line <= len(lines) else ""

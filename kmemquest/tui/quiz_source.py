@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kmemquest.content.problem import ProblemsFound
 from kmemquest.i18n import _, language
 from kmemquest.quiz.bank import Bank, open_bank
 from kmemquest.quiz.draw import draw, topics
-from kmemquest.quiz.generator import GENERATORS
-from kmemquest.quiz.grade import grade_choice, grade_number
+from kmemquest.quiz.experiment import HOLE, Findings
+from kmemquest.quiz.generator import GENERATORS, generate
+from kmemquest.quiz.generators import load_generators
 from kmemquest.quiz.question import Question
-from kmemquest.tui.model import LevelUnavailable, QuizItem, QuizOption, Topic
+from kmemquest.tui.model import LevelUnavailable, LogRow, Source, Span, Topic
+
+LETTERS = "abcdefgh"
+"""What the options are called; no other operation of a question uses these keys."""
+LEVELS = "levels"
+"""The topic of level predictions, which no bank file names."""
+_GRAVE = ("BUG:", "WARNING:", "kernel BUG", "Oops", "Kernel panic", "general protection", "UBSAN:")
 
 
 def open_trainer() -> BankTrainer:
     """The bank that ships with the game."""
+    return BankTrainer(checked_bank(open_bank))
+
+
+def checked_bank(open_it: Callable[[], Bank]) -> Bank:
+    """Open a bank and load the generators; LevelUnavailable says why that is impossible."""
+    load_generators()
     try:
-        return BankTrainer(open_bank())
+        return open_it()
     except ProblemsFound as error:
         raise LevelUnavailable(str(error)) from error
 
@@ -26,63 +39,83 @@ class BankTrainer:
     """Bank and generators together."""
 
     def __init__(self, bank: Bank) -> None:
-        self._bank = bank
-        self._questions: dict[str, Question] = {}
+        self.bank = bank
 
     def topics(self) -> Sequence[Topic]:
         """Every topic with how many questions it has; a generator counts as one."""
         counts: dict[str, int] = {}
-        for topic in [entry.topic for entry in self._bank.entries] + [
+        for topic in [entry.topic for entry in self.bank.entries] + [
             generator.topic for generator in GENERATORS.values()
         ]:
             counts[topic] = counts.get(topic, 0) + 1
-        return [Topic(topic, self._title(topic), counts[topic]) for topic in topics(self._bank)]
+        return [Topic(topic, self.title(topic), counts[topic]) for topic in topics(self.bank)]
 
-    def _title(self, topic: str) -> str:
+    def title(self, topic: str) -> str:
+        """A topic's title; its id in words where no file names it."""
+        if topic == LEVELS:
+            return _("Predictions of levels")
         try:
-            return self._bank.title(topic, language())
+            return self.bank.title(topic, language())
         except (ProblemsFound, KeyError, OSError):
             return topic.replace("-", " ")
 
-    def draw(self, topic: str | None, count: int, seed: int) -> Sequence[QuizItem]:
+    def draw(self, topic: str | None, count: int, seed: int) -> Sequence[Question]:
         """Questions of a topic, the same for the same seed."""
-        drawn = draw(self._bank, count, seed, topic, language())
-        items: list[QuizItem] = []
-        for number, question in enumerate(drawn):
-            key = question.id if question.seed is None else f"{question.id}#{question.seed}"
-            if key in [item.id for item in items]:
-                key = f"{key}/{number}"
-            self._questions[key] = question
-            items.append(_item(key, question))
-        return items
+        return draw(self.bank, count, seed, topic, language())
 
-    def grade(self, item: QuizItem, given: tuple[str, ...]) -> bool:
-        """Whether the answer is right; ValueError says what cannot be read."""
-        question = self._questions[item.id]
-        if question.kind == "numeric":
-            return grade_number(question, given[0]).passed
-        return grade_choice(question, frozenset(given)).passed
+    def another(self, question: Question) -> Question | None:
+        """The next question of the same generator."""
+        if question.seed is None:
+            return None
+        family = question.id.partition("#")[0]
+        return generate(family, question.seed % 999_999 + 1, language())
+
+    def belief(self, name: str) -> str:
+        """A misconception in words."""
+        try:
+            return self.bank.belief(name, language())
+        except (ProblemsFound, KeyError, OSError):
+            return ""
 
 
-def _item(key: str, question: Question) -> QuizItem:
-    options = tuple(
-        QuizOption(option.id, option.text, option.feedback, option.correct)
-        for option in question.options
-    )
-    answers: tuple[str, ...] = ()
-    if question.number is not None:
-        answers = (f"{question.number:,} {question.unit}".strip(),)
-    explanation = question.explanation
-    if question.folk:
-        explanation = f"{explanation}\n" + _("Often heard: {answer}").format(answer=question.folk)
-    return QuizItem(
-        key,
-        question.topic,
-        question.kind,
-        question.difficulty,
-        question.prompt,
-        options,
-        explanation,
-        ", ".join(question.sources),
-        answers,
-    )
+def source_of(question: Question, code: str = "") -> Source:
+    """The driver of a question; its hole holds `code`, or stays visibly open."""
+    assert question.experiment is not None
+    spans: list[Span] = []
+    lines: list[str] = []
+    for line in question.experiment.driver.rstrip().split("\n"):
+        start = line.find(HOLE)
+        if start < 0:
+            lines.append(line)
+            continue
+        first, *rest = (code or "▒▒▒▒▒▒▒▒").split("\n")
+        before, after = line[:start], line[start + len(HOLE) :]
+        spans.append(Span("answer", len(lines), start, start + len(first)))
+        lines.append(before + first + ("" if rest else after))
+        for number, more in enumerate(rest, 1):
+            spans.append(Span("answer", len(lines), 0, len(more)))
+            lines.append(more + (after if number == len(rest) else ""))
+    letters = {}
+    if question.kind == "bug":
+        letters = {
+            option.line - 1: letter
+            for letter, option in zip(LETTERS, question.options, strict=False)
+            if option.line
+        }
+    return Source("driver.c", tuple(lines), tuple(spans), letters)
+
+
+def hole_line(question: Question) -> int:
+    """The line (0-based) of the hole in a question's driver, -1 without one."""
+    if question.experiment is None:
+        return -1
+    lines = question.experiment.driver.split("\n")
+    return next((n for n, line in enumerate(lines) if HOLE in line), -1)
+
+
+def log_rows(findings: Findings) -> list[LogRow]:
+    """The log of a run; headlines of reports are grave."""
+    return [
+        LogRow(line, text.lstrip().startswith(_GRAVE))
+        for line, text in zip(findings.log, findings.texts, strict=False)
+    ]

@@ -52,6 +52,16 @@ RX = "rx-ring-refill"
 LAB_SLIP = (*((("down", "lab"),) * 8), ("end", "lab"), ("backspace", "lab"))
 """Takes a semicolon away."""
 LAB_BAD = (("1", "level"), ("l", "lab"), ("ctrl+r", "lab-run"))
+_SIGNS = {" ": "space", "(": "left_parenthesis", ")": "right_parenthesis", "<": "less_than_sign",
+          ",": "comma", "_": "underscore", "=": "equals_sign"}  # fmt: skip
+TYPED = (
+    ("x", "sandbox"),
+    *((_SIGNS.get(sign, sign), "sandbox") for sign in "p = vmalloc(9000)"),
+    ("enter", "sandbox"),
+    *((_SIGNS.get(sign, sign), "sandbox") for sign in "kmalloc(8 << 20, GFP_ATOMIC)"),
+    ("enter", "sandbox"),
+)
+"""Two statements, the second of which fails."""
 SHOTS: tuple[Shot, ...] = (
     Shot("home", ()),
     Shot("campaign", (("m", "campaign"),), played=True),
@@ -75,6 +85,17 @@ SHOTS: tuple[Shot, ...] = (
     Shot("debrief", (*GOOD, ("v", "verdict"), ("d", "debrief")), level=RX),
     Shot("quiz-topics", (("i", "quiz-menu"),)),
     Shot("quiz", (("i", "quiz-menu"), ("enter", "quiz"), ("enter", "quiz"))),
+    Shot("quiz-wide", (("i", "quiz-menu"), ("enter", "quiz"), ("enter", "quiz")), WIDE),
+    Shot("review", (("i", "quiz-menu"), ("r", "review")), played=True),
+    Shot(
+        "review-topics-wide",
+        (("i", "quiz-menu"), ("r", "review"), ("tab", "review")),
+        WIDE,
+        played=True,
+    ),
+    Shot("exams", (("i", "quiz-menu"), ("m", "exam-menu")), played=True),
+    Shot("report", (("i", "quiz-menu"), ("o", "report")), played=True),
+    Shot("report-ascii", (("i", "quiz-menu"), ("o", "report")), played=True, glyphs="ascii"),
     Shot("lab", (("l", "lab"),)),
     Shot("lab-problems", (("l", "lab"), *LAB_SLIP)),
     Shot("lab-level-wide", (("2", "level"), ("l", "lab")), WIDE, level=RX),
@@ -88,6 +109,11 @@ SHOTS: tuple[Shot, ...] = (
     Shot("settings", (("s", "settings"),)),
     Shot("help", (("question_mark", "paper"),), level=RX),
     Shot("tour", (("t", "level"),)),
+    Shot("answer-order", (("space", "level"), ("down", "level")), level="meter-profiles"),
+    Shot("answer-fill", (("0", "level"),), level="gps-sentence"),
+    Shot("sandbox", TYPED),
+    Shot("sandbox-wide", TYPED, WIDE),
+    Shot("sandbox-why", (*TYPED, ("f2", "sandbox-why"))),
     Shot("too-small", (), (40, 10)),
 )
 

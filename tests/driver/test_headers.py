@@ -191,3 +191,7 @@ def test_macros_of_everyday_use() -> None:
     data = engine.machine.memory.peek(engine.globals_address("got"), 8 * len(cases))
     found = [int.from_bytes(data[at : at + 8], "little") for at in range(0, len(data), 8)]
     assert dict(zip(cases, found, strict=True)) == cases
+
+
+def test_thread_size_is_that_of_x86_64() -> None:
+    assert values_of(["THREAD_SIZE", "THREAD_SIZE_ORDER"]) == [16384, 2]

@@ -62,6 +62,14 @@ def test_include_stays_in_our_folder() -> None:
     assert messages("int x;\n#include <stdio.h>\n")[0].startswith("2:10 error stdio.h: No such")
 
 
+def test_words_behind_an_include_are_told() -> None:
+    for name in ("<linux/slab.h>", '"linux/slab.h"'):
+        found = messages(f"#include {name} junk\nint x;")
+        assert found[0].endswith("extra tokens at end of #include directive")
+        assert found[0].startswith("1:")
+    assert messages("#include <linux/slab.h> /* fine */ // so is this\nint x;") == []
+
+
 def test_redefinition_is_told_with_the_first_place() -> None:
     found = messages("#define SIZE 1\n#define SIZE 1\n#define SIZE 2\nint x;")
     assert found == [

@@ -63,6 +63,18 @@ def test_pointers_to_values() -> None:
     assert re.fullmatch(r"probe\+0x0/0x[0-9a-f]+ \[probe\] probe \[probe\]", lines[1])
 
 
+def test_symbols_of_the_kernel_have_no_module() -> None:
+    engine = engine_for(
+        "int probe(void);\nint probe(void) {"
+        ' pr_info("%pS %ps\\n", kfree, kfree); pr_info("%pS\\n", kfree); return 0; }'
+    )
+    before = len(engine.machine.log.lines)
+    engine.call("probe")
+    first, second = log_of(engine, before)
+    assert re.fullmatch(r"kfree\+0x0/0x[0-9a-f]+ kfree", first)
+    assert first.split()[0] == second
+
+
 def test_plain_pointers_are_hashed_and_stable() -> None:
     booted = machine()
     text = pointer_text(booted, 0xFFFF888001234560)

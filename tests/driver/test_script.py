@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from kmemquest.driver.script import WORDS, ScriptError, parse_script, parse_step
@@ -156,6 +158,31 @@ def test_built_in_code_before_and_after_the_handover() -> None:
         "early log: first light",
     ]
     assert result.exit_code == 0
+
+
+def test_init_memory_is_freed_after_the_initcalls() -> None:
+    from kmemquest.driver.run import run_driver
+    from tests.driver.kernel_module import HEAD
+
+    source = HEAD + (
+        "static int __init late(void)\n{\n"
+        'pr_info("initcall: %lu free\\n", totalram_pages());\nreturn 0;\n}\n'
+        "device_initcall(late);\n"
+        'int after(void);\nint after(void) { pr_info("free: %lu\\n", totalram_pages()); return 0; }\n'
+    )
+    result = run_driver(source, "late.c", MachineSpec(ram=64 * MIB), ["boot", {"call": "after"}])
+    log = [line for line in result.log if "free" in line.text.lower()]
+    names = [line.text.split(":")[0] for line in log]
+    first = names.index("initcall")
+    assert names[first + 1 : first + 4] == [
+        "Freeing unused decrypted memory",
+        "Freeing unused kernel image (initmem) memory",
+        "Freeing unused kernel image (rodata/data gap) memory",
+    ]
+    assert [line.time for line in result.log] == sorted(line.time for line in result.log)
+    before, now = (int(re.findall(r"\d+", log[at].text)[0]) for at in (first, -1))
+    freed = sum(int(line.text.split()[-1][:-1]) for line in log[first + 1 : first + 4])
+    assert now - before == freed // 4
 
 
 def test_memory_pressure_and_release() -> None:

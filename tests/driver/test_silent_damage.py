@@ -266,6 +266,8 @@ def test_sleeping_where_nothing_says_so() -> None:
     )
     item = only(run(body, ["insmod"]), "sleep-in-atomic")
     assert lines(item)["misused"] == line_of(body, "/* sleeps */")
+    told = "kmalloc() may sleep, and it is called with preemption off (a spinlock is held, say)"
+    assert item.report.detail == told
 
 
 # --- DMA ----------------------------------------------------------------------------------

@@ -231,3 +231,28 @@ def test_poll_waits_for_a_timer() -> None:
     polls = [{"poll": {"file": "m", "timeout": time}} for time in ("0", "20ms", "100ms")]
     result = run_driver(source, "m.c", script=[*OPEN, *polls], machine=machine())
     assert [step.result for step in result.results[2:]] == [0, 0, 0x41]
+
+
+def test_steps_on_what_was_never_mapped_fail() -> None:
+    result = run(
+        "",
+        "return -EPERM;",
+        "",
+        "",
+        [
+            {"mmap": {"file": "m", "size": 4096}},
+            {"peek": {"map": "m", "size": 1}},
+            {"poke": {"map": "m", "hex": "2a"}},
+            {"munmap": "m"},
+            {"open": {"device": "none", "as": "n"}},
+            {"read": {"file": "n", "size": 1}},
+            {"mmap": {"file": "n", "as": "n"}},
+            {"peek": {"map": "n", "size": 1}},
+        ],
+    )
+    assert values(result) == [-1, -14, -14, -22, -2, -9, -9, -14]
+
+
+def test_a_name_that_no_step_gave_is_still_a_mistake_of_the_script() -> None:
+    with pytest.raises(ScriptError, match="no mapping 'z'"):
+        run("", "return 0;", "", "", [{"peek": {"map": "z", "size": 1}}])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import gzip
 import time
 from pathlib import Path
@@ -131,3 +133,25 @@ def test_bounce_buffers_exist_only_where_memory_lies_above_4_gib() -> None:
     assert large.memblock.boot.swiotlb_base + 64 * MIB <= 4 * GIB
     forced = Machine.boot(MachineSpec(ram=GIB, options=("swiotlb=force",)))
     assert forced.memblock.boot.swiotlb_base
+
+
+@pytest.mark.parametrize(
+    ("ram", "base"),
+    [
+        (256 * MIB, 0xEC0_0000),
+        (384 * MIB, 0x16C0_0000),
+        (1024 * MIB, 0x3EC0_0000),
+        (6144 * MIB, 0x1_0000_0000),
+    ],
+)
+def test_the_contiguous_area_lies_where_recorded(ram: int, base: int) -> None:
+    machine = Machine.boot(MachineSpec(ram=ram, options=("cma=16M",)))
+    lines = [line.text for line in machine.log.lines]
+    assert f"cma: Reserved 16 MiB at {base:#018x} on node -1" in lines
+    (memory,) = (line for line in lines if line.startswith("Memory: "))
+    assert memory.endswith(" 16384K cma-reserved)")
+    assert not machine.memblock.bottom_up
+    plain = Machine.boot(MachineSpec(ram=ram))
+    (without,) = (line.text for line in plain.log.lines if line.text.startswith("Memory: "))
+    reserved = [int(re.findall(r"(\d+)K reserved", line)[0]) for line in (memory, without)]
+    assert abs(reserved[0] - reserved[1]) < 64

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kmemquest.kernel import gfp
+from kmemquest.kernel.context import HeldLock
 from kmemquest.kernel.events import Event, KswapdWoken, Reclaimed, Report
 from kmemquest.kernel.history import age
 from kmemquest.kernel.machine import Machine
@@ -169,3 +170,27 @@ def test_past_is_decided_by_its_seed() -> None:
 def test_unknown_past_is_refused() -> None:
     with pytest.raises(ValueError, match="fresh, worn, fragmented"):
         age(_machine(0), 1, "old")
+
+
+def test_kswapd_calls_shrinkers_once_nobody_it_interrupts_holds_a_lock() -> None:
+    machine = _machine()
+    context, reclaim = machine.context, machine.reclaim
+    callers: list[str] = []
+
+    def shrink(_shrinker: int, _gfp: int, _node: int, _priority: int) -> int:
+        callers.append(context.task.comm)
+        return 0
+
+    reclaim.run_shrinker = shrink
+    reclaim.shrinkers.append(0x1000)
+    context.locks.append(HeldLock("cache_lock", spinning=False, address=0x2000))
+    reclaim.shrink_node(0, 32, 12, 2, "kswapd")
+    reclaim.run_kswapd()
+    assert callers == []
+    reclaim.shrink_node(0, 32, 12, 2, "direct")
+    assert callers == ["sh"]
+    context.locks.clear()
+    reclaim.run_kswapd()
+    reclaim.run_kswapd()
+    assert callers == ["sh", "kswapd0"]
+    assert context.task.comm == "sh"

@@ -102,7 +102,7 @@ def test_what_the_bank_lacks_is_refused_with_its_section() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "fragment"),
     [
-        ("count: 3", "count: 60", "there are"),
+        ("count: 3,", "count: 60, kinds: [bug], topics: [gfp],", "there are"),
         ("difficulty: [1, 2]", "difficulty: [1, 9]", "found 9"),
         ("difficulty: [1, 2]", "difficulty: [1, 2], topics: [gpf]", "did you mean 'gfp'"),
         ("minutes: 8", "minutes: 0", "found 0"),

@@ -268,3 +268,25 @@ def test_proc_files_can_be_measured() -> None:
     number = settled(replace(asked("k-numeric"), measure=measure)).number
     assert number is not None
     assert 100_000 < number < 256 * 1024
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        ("address: 0000000000000028", 0x28),
+        ("address: 000000000000002a", 0x2A),
+        ("address: ffff888003c00000", 0xFFFF_8880_03C0_0000),
+        ("address: 0x0010", 0x10),
+        ("address: 007", 7),
+        ("address: -12", -12),
+    ],
+)
+def test_numbers_are_read_as_the_kernel_prints_them(line: str, number: int) -> None:
+    from types import SimpleNamespace
+    from typing import cast
+
+    from kmemquest.quiz.expectation import measured
+    from kmemquest.quiz.experiment import Findings
+
+    findings = cast(Findings, SimpleNamespace(texts=[line]))
+    assert measured({"log": "address: {}"}, findings) == number

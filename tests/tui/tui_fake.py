@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from kmemquest.quiz.bank import Bank
+from kmemquest.quiz.question import Option as QuizOption
+from kmemquest.quiz.question import Question
 from kmemquest.store import Store
 from kmemquest.tui.lab_model import LabCase
 from kmemquest.tui.model import (
+    Artefact,
     Brief,
     Desk,
     FreeLists,
@@ -19,8 +24,8 @@ from kmemquest.tui.model import (
     Option,
     Outcome,
     Prediction,
-    QuizItem,
-    QuizOption,
+    SizePoint,
+    SizeQuestion,
     SlabRow,
     Slot,
     Source,
@@ -279,6 +284,21 @@ class FakeDesk:
 
         return [outcome(key) for key in OPTIONS]
 
+    def hint(self, index: int, failed: tuple[str, ...]) -> str:
+        return self.brief.hints[index]
+
+    def artefacts(self) -> Sequence[Artefact]:
+        return ()
+
+    def demonstrate(self, index: int) -> FakePlay:
+        return FakePlay(self.source({}), passed=False)
+
+    def size_question(self) -> SizeQuestion | None:
+        return None
+
+    def size_points(self) -> Iterator[SizePoint]:
+        yield from ()
+
     def debrief(self) -> str:
         return "An interrupt handler must not sleep.\n\nGFP_ATOMIC dips into the reserves instead."
 
@@ -319,38 +339,36 @@ class FakeLibrary:
 
 
 class FakeTrainer:
+    def __init__(self) -> None:
+        self.bank = Bank(Path("no-such-folder"))
+
     def topics(self) -> Sequence[Topic]:
         return (Topic("gfp", "GFP flags", 2),)
 
-    def draw(self, topic: str | None, count: int, seed: int) -> Sequence[QuizItem]:
+    def title(self, topic: str) -> str:
+        return "GFP flags"
+
+    def belief(self, name: str) -> str:
+        return ""
+
+    def another(self, question: Question) -> Question | None:
+        return None
+
+    def draw(self, topic: str | None, count: int, seed: int) -> Sequence[Question]:
         options = (
             QuizOption("yes", "It may sleep.", "Right: it may reclaim.", True),
             QuizOption("no", "It never sleeps.", "That is GFP_ATOMIC.", False),
         )
+        source = ("gfp.h",)
         return (
-            QuizItem(
-                "q1", "gfp", "single", 1, "What about GFP_KERNEL?", options, "See gfp.", "gfp.h"
+            Question(
+                "q1", "gfp", "single", 1, "What about GFP_KERNEL?", options, "See gfp.", source
             ),
-            QuizItem("q2", "gfp", "multiple", 2, "Which are true?", options, "See gfp.", "gfp.h"),
-            QuizItem(
-                "q3",
-                "gfp",
-                "numeric",
-                2,
-                "kmalloc(100) gives?",
-                (),
-                "112 no; 128.",
-                "slab.h",
-                ("128",),
+            Question("q2", "gfp", "multiple", 2, "Which are true?", options, "See gfp.", source),
+            Question(
+                "q3", "gfp", "numeric", 2, "kmalloc(100) gives?", (), "128.", source, number=128
             ),
         )
-
-    def grade(self, item: QuizItem, given: tuple[str, ...]) -> bool:
-        if not item.options:
-            if not given[0].isdigit():
-                raise ValueError("a number, please")
-            return given[0] == "128"
-        return set(given) == {option.id for option in item.options if option.correct}
 
 
 def services(store: Store | None = None, **preferences: str) -> Services:

@@ -9,6 +9,16 @@ from typing import TYPE_CHECKING, Final
 from kmemquest.driver.binding import binds
 from kmemquest.driver.devices import kernel_string, world_of
 from kmemquest.driver.holdings import gave_back, gave_back_pages, got, node
+from kmemquest.driver.struct_page import (
+    COUNT_AT,
+    FLAGS_AT,
+    HEAD_AT,
+    PG_HEAD,
+    TAIL,
+    count_of_other_memory,
+    drop_reference_of_other_memory,
+    frame_of,
+)
 from kmemquest.kernel import address as addresses
 from kmemquest.kernel import gfp
 from kmemquest.kernel.address import (
@@ -71,8 +81,9 @@ def _free_pages_address(engine: Engine, flags: int, order: int, function: str) -
 
 @binds("__free_pages")
 def free_pages_page(engine: Engine, page: int, order: int) -> None:
-    pfn = _frame(engine, page)
+    pfn = frame_of(engine, page, FLAGS_AT)
     if pfn is None:
+        drop_reference_of_other_memory(engine, page, order)
         return
     engine.machine.pages.free_pages(pfn, order)
     gave_back_pages(engine, page, order, "__free_pages")
@@ -87,16 +98,6 @@ def free_pages(engine: Engine, address: int, order: int) -> None:
         return
     engine.machine.pages.free_pages(pfn, order)
     gave_back_pages(engine, pfn_to_page(pfn), order, "free_pages")
-
-
-def _frame(engine: Engine, page: int) -> int | None:
-    """Return the frame a `struct page` describes; a bad pointer faults on its reference count."""
-    pfn = page_to_pfn(page)
-    if not 0 <= pfn < engine.machine.memory.max_pfn or page % 64:
-        # The flags are looked at before the count is touched.
-        engine.machine.fault(page, 8, write=False)
-        return None
-    return pfn
 
 
 @binds("alloc_pages_exact")
@@ -127,29 +128,39 @@ def alloc_pages_bulk_array(engine: Engine, flags: int, count: int, array: int) -
 
 @binds("get_page")
 def get_page(engine: Engine, page: int) -> None:
-    pfn = _frame(engine, page)
-    if pfn is not None and not taken_while_free(engine.machine.pages, pfn):
+    pfn = frame_of(engine, page)
+    if pfn is None:
+        memory = engine.machine.memory
+        memory.store(page + COUNT_AT, 4, memory.load(page + COUNT_AT, 4) + 1)
+    elif not taken_while_free(engine.machine.pages, pfn):
         engine.machine.pages.get_page(pfn)
 
 
 @binds("put_page")
 def put_page(engine: Engine, page: int) -> None:
-    pfn = _frame(engine, page)
+    pfn = frame_of(engine, page)
     if pfn is None:
+        drop_reference_of_other_memory(engine, page)
         return
-    engine.machine.pages.put_page(pfn)
-    if engine.machine.pages.page_count(pfn) == 0:
-        gave_back(engine, page, "put_page", "pages")
+    pages = engine.machine.pages
+    head = pages.frames.compound_head(pfn)
+    order = pages.frames.compound_order(head)
+    pages.put_page(pfn)
+    if pages.page_count(head) == 0:
+        gave_back_pages(engine, pfn_to_page(head), order, "put_page")
 
 
 @binds("page_count")
 def page_count(engine: Engine, page: int) -> int:
-    return engine.machine.pages.page_count(page_to_pfn(page))
+    pfn = frame_of(engine, page)
+    if pfn is None:
+        return count_of_other_memory(engine, page)
+    return engine.machine.pages.page_count(pfn)
 
 
 @binds("split_page")
 def split_page(engine: Engine, page: int, order: int) -> None:
-    pfn = _frame(engine, page)
+    pfn = frame_of(engine, page)
     if pfn is None:
         return
     engine.machine.pages.split_page(pfn, order)
@@ -224,18 +235,24 @@ def get_order(engine: Engine, size: int) -> int:
 
 @binds("compound_order")
 def compound_order(engine: Engine, page: int) -> int:
-    return engine.machine.pages.frames.compound_order(page_to_pfn(page))
+    pfn = frame_of(engine, page, FLAGS_AT)
+    return 0 if pfn is None else engine.machine.pages.frames.compound_order(pfn)
 
 
 @binds("PageCompound")
 def page_compound(engine: Engine, page: int) -> int:
+    pfn = frame_of(engine, page, FLAGS_AT)
+    if pfn is None:
+        memory = engine.machine.memory
+        return bool(memory.load(page, 8) & PG_HEAD or memory.load(page + HEAD_AT, 8) & TAIL)
     frames = engine.machine.pages.frames
-    return frames.compound_order(frames.compound_head(page_to_pfn(page))) > 0
+    return frames.compound_order(frames.compound_head(pfn)) > 0
 
 
 @binds("PageSlab")
 def page_slab(engine: Engine, page: int) -> int:
-    return engine.machine.pages.frames.is_slab(page_to_pfn(page))
+    pfn = frame_of(engine, page)
+    return pfn is not None and engine.machine.pages.frames.is_slab(pfn)
 
 
 @binds("PageReserved")
@@ -279,13 +296,17 @@ def _set_flag(engine: Engine, page: int, flag: int, *, on: bool) -> None:
 
 @binds("page_to_nid")
 def page_to_nid(engine: Engine, page: int) -> int:
-    return engine.machine.pages.zone_of(page_to_pfn(page)).node
+    pfn = frame_of(engine, page, FLAGS_AT)
+    return 0 if pfn is None else engine.machine.pages.zone_of(pfn).node
 
 
 @binds("page_zone")
 def page_zone(engine: Engine, page: int) -> int:
     """Return a `struct zone` that carries the zone's name."""
-    zone = engine.machine.pages.zone_of(page_to_pfn(page))
+    pfn = frame_of(engine, page, FLAGS_AT)
+    if pfn is None:
+        return 0
+    zone = engine.machine.pages.zone_of(pfn)
     singletons = world_of(engine).singletons
     key = f"zone {zone.node} {zone.name}"
     address = singletons.get(key)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kmemquest.driver import abi
 from kmemquest.driver.binding import binds
-from kmemquest.driver.holdings import ANY, KMALLOC, gave_back, got, node
+from kmemquest.driver.holdings import ANY, KMALLOC, gave_back, gave_back_pages, got, node
 from kmemquest.kernel.address import is_direct_map_address, pfn_to_page, virt_to_pfn
 from kmemquest.kernel.gfp import ZERO
 
@@ -87,25 +87,40 @@ def kfree(engine: Engine, address: int) -> None:
     if lockdep is not None and engine.machine.context.locks:
         cache = engine.machine.slub.cache_of(address)
         lockdep.freed(address, cache.object_size if cache is not None else 1)
+    order = _order_of_pages(engine, address)
     engine.machine.kmalloc.kfree(address)
     gave_back(engine, address, "kfree", *KMALLOC)
-    _note_freed_page(engine, address)
+    _note_freed_pages(engine, address, order, "kfree")
 
 
-def _note_freed_page(engine: Engine, address: int) -> None:
-    """Note that kfree, warning all the same, freed a page that is no kmalloc memory."""
-    machine = engine.machine
-    if is_direct_map_address(address):
-        pfn = virt_to_pfn(address)
-        page = pfn_to_page(pfn)
-        if machine.checks.ledger.find("pages", page) and not machine.pages.page_count(pfn):
-            gave_back(engine, page, "kfree", "pages")
+def _order_of_pages(engine: Engine, address: int) -> int | None:
+    """Return how many pages kfree will free of a block that is no kmalloc memory, as an order.
+
+    A block that is not compound does not know its order: one page. None for everything else.
+    """
+    if not is_direct_map_address(address):
+        return None
+    pfn = virt_to_pfn(address)
+    if engine.machine.checks.ledger.find("pages", pfn_to_page(pfn)) is None:
+        return None
+    return engine.machine.pages.frames.compound_order(pfn)
+
+
+def _note_freed_pages(engine: Engine, address: int, order: int | None, function: str) -> None:
+    """Note the pages that kfree freed, warning all the same; those behind them are lost."""
+    if order is None:
+        return
+    pfn = virt_to_pfn(address)
+    if not engine.machine.pages.page_count(pfn):
+        gave_back_pages(engine, pfn_to_page(pfn), order, function)
 
 
 @binds("kfree_sensitive")
 def kfree_sensitive(engine: Engine, address: int) -> None:
+    order = _order_of_pages(engine, address)
     engine.machine.kmalloc.kfree_sensitive(address)
     gave_back(engine, address, "kfree_sensitive", *KMALLOC)
+    _note_freed_pages(engine, address, order, "kfree_sensitive")
 
 
 @binds("ksize")
@@ -162,8 +177,10 @@ def _kvmalloc(engine: Engine, size: int, flags: int, nid: int | None, function: 
 
 @binds("kvfree")
 def kvfree(engine: Engine, address: int) -> None:
+    order = _order_of_pages(engine, address)
     engine.machine.vmalloc.kvfree(address)
     gave_back(engine, address, "kvfree", *ANY)
+    _note_freed_pages(engine, address, order, "kvfree")
 
 
 @binds("kvfree_sensitive")

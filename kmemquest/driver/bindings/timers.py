@@ -67,6 +67,8 @@ def mod_timer(engine: Engine, timer: int, expires: int) -> int:
     machine, world = engine.machine, world_of(engine)
     offset, size = abi.TIMER_LIST["expires"]
     machine.memory.store(timer + offset, size, expires)
+    if not machine.memory.load(timer + abi.TIMER_LIST["function"][0], 8):
+        return 0  # kernel/time/timer.c:__mod_timer: a timer that was shut down is not started
     was_pending = timer in world.timers
     world.timers[timer] = expires & LONG_MASK
     if not was_pending:
@@ -80,7 +82,15 @@ def add_timer(engine: Engine, timer: int) -> None:
     mod_timer(engine, timer, engine.machine.memory.load(timer + offset, size))
 
 
-@binds("timer_delete", "timer_delete_sync", "timer_shutdown_sync")
+@binds("timer_shutdown_sync")
+def timer_shutdown_sync(engine: Engine, timer: int) -> int:
+    was_pending = timer_delete(engine, timer)
+    offset, size = abi.TIMER_LIST["function"]
+    engine.machine.memory.store(timer + offset, size, 0)
+    return was_pending
+
+
+@binds("timer_delete", "timer_delete_sync")
 def timer_delete(engine: Engine, timer: int) -> int:
     was_pending = world_of(engine).timers.pop(timer, None) is not None
     gave_back(engine, timer, "timer_delete", "timer")

@@ -42,8 +42,24 @@ def check_sleep(machine: Machine, call: str, gfp: int | None, file: str, line: i
         _print_report(machine, call, file, line)
     elif machine.events.active:
         machine.events.emit(
-            Report("sleep-in-atomic", "silent", "", site=site, spoken=False, detail=call)
+            Report("sleep-in-atomic", "silent", "", site=site, spoken=False, detail=_told(machine, call))
         )
+
+
+def _told(machine: Machine, call: str) -> str:
+    """Say what may sleep, and what forbids it here."""
+    context = machine.context
+    if context.in_interrupt or context.kind != "process":
+        place = {"nmi": "in an NMI", "hardirq": "in a hardirq handler"}.get(
+            context.kind, "in softirq context (or with bottom halves off)"
+        )
+    elif context.preempt_count:
+        place = "with preemption off (a spinlock is held, say)"
+    elif context.irqs_disabled:
+        place = "with interrupts off"
+    else:
+        place = "inside an RCU read-side section"
+    return f"{call}() may sleep, and it is called {place}"
 
 
 def _is_repeat(machine: Machine, site: Frame | None) -> bool:
@@ -59,7 +75,7 @@ def _print_report(machine: Machine, call: str, file: str, line: int) -> None:
     last = checks.last_sleep_report
     if last is not None and machine.clock.now - last < REPORT_INTERVAL:
         machine.report(
-            Report("sleep-in-atomic", "silent", "", site=context.site, spoken=False, detail=call)
+            Report("sleep-in-atomic", "silent", "", site=context.site, spoken=False, detail=_told(machine, call))
         )
         return
     checks.last_sleep_report = machine.clock.now
@@ -81,7 +97,7 @@ def _print_report(machine: Machine, call: str, file: str, line: int) -> None:
             headline,
             tuple(lines),
             site=context.site,
-            detail=call,
+            detail=_told(machine, call),
         )
     )
     checks.taint.add("W")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel.address import PAGE_SHIFT, page_align
+from kmemquest.kernel.boot_layout import FOUR_GIB
 from kmemquest.kernel.check.schedule import schedule_bug
 from kmemquest.kernel.log import KERN_ERR, KERN_INFO
 from kmemquest.kernel.mm.memblock_map import NUMA_NO_NODE
@@ -94,14 +95,26 @@ class CmaArea:
 
 
 def reserve(machine: Machine) -> None:
-    """Set the area aside while memblock rules (`dma_contiguous_reserve`)."""
+    """Set the area aside while memblock rules (`dma_contiguous_reserve`).
+
+    Above 4 GiB, from below, if there is so much RAM: out of the way of zones DMA and DMA32.
+    Otherwise as high as it fits (`mm/cma.c:cma_declare_contiguous_nid`).
+    """
     words = machine.spec.option("cma")
     if not words:
         return
     size = -(-parse_size(words) // AREA_ALIGN) * AREA_ALIGN
     memblock = machine.memblock
     end = memblock.end_of_dram()
-    base = memblock.phys_alloc_range(size, AREA_ALIGN, 0, end, "cma_declare_contiguous_nid")
+    caller, base = "cma_declare_contiguous_nid", 0
+    if end >= FOUR_GIB + size:
+        memblock.set_bottom_up(True)
+        base = memblock.alloc_range_nid(
+            size, AREA_ALIGN, FOUR_GIB, end, NUMA_NO_NODE, True, caller
+        )
+        memblock.set_bottom_up(False)
+    if not base:
+        base = memblock.alloc_range_nid(size, AREA_ALIGN, 0, end, NUMA_NO_NODE, True, caller)
     if base:
         memblock.boot.cma = (base, size)
         place = f"{size >> 20} MiB at {base:#018x}"

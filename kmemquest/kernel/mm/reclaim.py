@@ -51,6 +51,8 @@ class Reclaim:
         """Event counters with the names of /proc/vmstat."""
         self._last_failure_report: int | None = None
         self._kswapd_runs = False
+        self._shrink_later: dict[int, int] = {}
+        """Node -> priority at which its kswapd has yet to call the shrinkers."""
 
     # --- what the page allocator calls ------------------------------------------------------
 
@@ -71,6 +73,7 @@ class Reclaim:
         if self._kswapd_runs or not self.machine.context.may_sleep:
             return 0
         total = self._run_woken()
+        self._shrink_deferred()
         for kswapd in self.kswapds:
             if kswapd.compact_order:
                 self._run_kcompactd(kswapd)
@@ -93,6 +96,20 @@ class Reclaim:
         total = sum(_kswapd.run(self, entry) for entry in self.kswapds if entry.pending)
         self._kswapd_runs = False
         return total
+
+    def _shrink_deferred(self) -> None:
+        """Let kswapd call the shrinkers it could not call before."""
+        context = self.machine.context
+        if not self._shrink_later or context.locks:
+            return
+        running, stack = context.task, context.stack
+        later, self._shrink_later = self._shrink_later, {}
+        self._kswapd_runs = True
+        for node, priority in later.items():
+            context.task, context.stack = self.kswapds[node].task, []
+            self._shrink_slab(node, priority, "kswapd")
+        self._kswapd_runs = False
+        context.task, context.stack = running, stack
 
     def _run_kcompactd(self, kswapd: _kswapd.Kswapd) -> None:
         """Compact a node for the order kswapd was woken for (`kcompactd_do_work`)."""
@@ -179,12 +196,19 @@ class Reclaim:
         self.count(f"pgsteal_{by}", len(victims))
         if victims and machine.events.active:
             machine.events.emit(Reclaimed(by, tuple(victims)))
-        self._shrink_slab(node, priority)
+        self._shrink_slab(node, priority, by)
         return len(victims)
 
-    def _shrink_slab(self, node: int, priority: int) -> None:
-        """Ask every registered shrinker (`mm/shrinker.c:shrink_slab`); they run as the caller."""
+    def _shrink_slab(self, node: int, priority: int, by: str) -> None:
+        """Ask every registered shrinker (`mm/shrinker.c:shrink_slab`); they run as the caller.
+
+        kswapd has a thread of its own and would sleep on a lock that the interrupted task holds;
+        here it cannot, so it comes to its shrinkers once that task holds none.
+        """
         if self.run_shrinker is None or not self.shrinkers:
+            return
+        if by == "kswapd" and self.machine.context.locks:
+            self._shrink_later[node] = min(priority, self._shrink_later.get(node, priority))
             return
         with self.machine.checks.in_reclaim():
             for shrinker in list(self.shrinkers):

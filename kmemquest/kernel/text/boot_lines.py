@@ -137,6 +137,7 @@ def print_memory(machine: Machine) -> None:
     total = sum(zone.present for zone in machine.pages.zones) * 4
     managed = sum(zone.managed for zone in machine.pages.zones) * 4
     free = machine.pages.nr_free_pages() * 4
+    cma = machine.memblock.boot.cma[1] >> 10
 
     def kib(part: tuple[int, int]) -> int:
         return (part[1] - part[0]) >> 10
@@ -145,7 +146,7 @@ def print_memory(machine: Machine) -> None:
         machine,
         f"Memory: {free}K/{total}K available ({kib(image.code)}K kernel code, "
         f"{kib(image.data)}K rwdata, {kib(image.rodata)}K rodata, {kib(image.init)}K init, "
-        f"{kib(image.bss)}K bss, {total - managed}K reserved, 0K cma-reserved)",
+        f"{kib(image.bss)}K bss, {total - managed - cma}K reserved, {cma}K cma-reserved)",
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Center
 
-from kmemquest.i18n import N_, _
+from kmemquest.i18n import N_, _, ngettext
 from kmemquest.tui.operations import Operation
+from kmemquest.tui.review_source import due_at_a_glance
 from kmemquest.tui.screens.base import GameScreen, bindings
 from kmemquest.tui.widgets.choice_list import Choice, ChoiceList
 from kmemquest.tui.widgets.prose import Prose
@@ -46,6 +49,7 @@ class HomeScreen(GameScreen):
         _go("m", "campaign", N_("campaign"), N_("All levels with your stars.")),
         _go("i", "quiz", N_("interview trainer"), N_("Questions as interviewers ask them.")),
         _go("l", "lab", N_("driver lab"), N_("Write a driver and see what the kernel would do.")),
+        _go("x", "sandbox", N_("sandbox"), N_("C statements one by one on a machine of yours.")),
         _go("t", "tour", N_("tour"), N_("Five guided minutes that end in a first win.")),
         _go("p", "progress", N_("progress"), N_("What you have done so far.")),
         _go("s", "settings", N_("settings"), N_("Language, colours, motion, glyphs.")),
@@ -91,6 +95,7 @@ class HomeScreen(GameScreen):
             Choice("campaign", _("Campaign"), "m", self._stars()),
             Choice("quiz", _("Interview trainer"), "i", self._answers()),
             Choice("lab", _("Driver lab"), "l", _("write C, see what the kernel would do")),
+            Choice("sandbox", _("Sandbox"), "x", _("one statement at a time")),
         ]
         if not first:
             choices.append(tour)
@@ -112,7 +117,12 @@ class HomeScreen(GameScreen):
         )
 
     def _answers(self) -> str:
-        tallies = self.game.services.store.questions().values()
+        store = self.game.services.store
+        if store.review.cards:
+            due = due_at_a_glance(store, datetime.now().astimezone())
+            if due:
+                return ngettext("{count} card due", "{count} cards due", due).format(count=due)
+        tallies = store.questions().values()
         if not tallies:
             return _("questions as interviewers ask them")
         right = sum(tally.last_right for tally in tallies)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -9,18 +11,20 @@ from textual.events import Key, Resize
 from textual.message import Message
 from textual.worker import Worker, WorkerState
 
-from kmemquest.i18n import N_, _
+from kmemquest.i18n import _
 from kmemquest.store import Attempt
 from kmemquest.tui.glyphs import stars
-from kmemquest.tui.model import Desk, Play
-from kmemquest.tui.operations import BACK, Operation
+from kmemquest.tui.level_operations import OPERATIONS, shown_operations
+from kmemquest.tui.model import Artefact, Desk, Play, Slot
+from kmemquest.tui.operations import Operation
 from kmemquest.tui.screens.base import GameScreen, bindings
+from kmemquest.tui.widgets.answer_pane import OTHER_LINE, AnswerPane
 from kmemquest.tui.widgets.caption import Head, Rule
-from kmemquest.tui.widgets.choice_list import Choice, ChoiceList
+from kmemquest.tui.widgets.choice_list import Choice
 from kmemquest.tui.widgets.goal_pane import GoalPane
+from kmemquest.tui.widgets.key_line import KeyLine
 from kmemquest.tui.widgets.prediction_line import PredictionLine
-from kmemquest.tui.widgets.prose import Prose
-from kmemquest.tui.widgets.source_view import SourceView
+from kmemquest.tui.widgets.reading import Reading
 
 WIDE = 120
 
@@ -31,72 +35,7 @@ class LevelScreen(GameScreen):
     NAME = "level"
     CSS_PATH = "level.tcss"
     HELP = "level"
-    OPERATIONS = (
-        Operation(
-            "level.run",
-            "enter,r",
-            "run",
-            N_("run"),
-            N_("Compile the driver with this answer, load it and play the script."),
-            shown="⏎",
-        ),
-        Operation(
-            "level.answer",
-            "",
-            "next_answer",
-            N_("answer"),
-            N_("Move over the cards; each is written into the driver at once. Digits work too."),
-            shown="↑↓",
-            palette=False,
-        ),
-        Operation(
-            "level.predict",
-            "right",
-            "predict(1)",
-            N_("predict"),
-            N_("Choose what you expect to happen; the run answers it."),
-            shown="←→",
-        ),
-        Operation(
-            "level.predict-back",
-            "left",
-            "predict(-1)",
-            N_("predict (backwards)"),
-            N_("Choose the prediction before."),
-            palette=False,
-        ),
-        Operation(
-            "level.hint",
-            "h",
-            "hint",
-            N_("hint"),
-            N_("Open the next hint. There are three; the last one nearly tells."),
-            shown="h",
-        ),
-        Operation(
-            "level.brief",
-            "b",
-            "brief",
-            N_("story"),
-            N_("Read the whole story and all goals."),
-            shown="b",
-        ),
-        Operation(
-            "level.slot",
-            "s",
-            "next_slot",
-            N_("next slot"),
-            N_("Go to the next open place, where a driver has several."),
-        ),
-        Operation(
-            "level.lab",
-            "l",
-            "lab",
-            N_("lab"),
-            N_("Open this driver, with your answers in it, in the driver lab."),
-        ),
-        BACK,
-    )
+    OPERATIONS = OPERATIONS
     BINDINGS = bindings(OPERATIONS)
 
     class Ran(Message):
@@ -106,139 +45,272 @@ class LevelScreen(GameScreen):
             super().__init__()
             self.play = play
 
-    def __init__(self, desk: Desk) -> None:
+    class Left(Message):
+        """The incident was run: what the machine left."""
+
+        def __init__(self, artefacts: Sequence[Artefact]) -> None:
+            super().__init__()
+            self.artefacts = tuple(artefacts)
+
+    class Shown(Message):
+        """A demonstration is ready to be watched."""
+
+        def __init__(self, play: Play) -> None:
+            super().__init__()
+            self.play = play
+
+    def __init__(self, desk: Desk, answers: Mapping[str, str] | None = None) -> None:
         super().__init__()
         self.desk = desk
         self._slot = 0
         self._answers: dict[str, str] = {}
-        self._typed: dict[str, str] = {}
+        self._given_before = dict(answers or {})
         self._busy = False
         self._warned = False
+        self._failed: tuple[str, ...] = ()
+        self._next_show = 0
+        self._watching_shows = False
 
     # --- composing ----------------------------------------------------------------------------
 
     def body(self) -> ComposeResult:
-        """Story and driver to the left, goals and cards to the right or below."""
+        """Story and driver to the left, goals and answers to the right or below."""
         brief = self.desk.brief
         yield Head("", brief.machine, id="head")
         with Horizontal(id="desk"):
-            with Vertical(id="reading"):
-                yield Prose((("plain", brief.story),), more=_("b reads on"), id="story")
-                yield Rule(self.desk.source({}).name, id="source-rule")
-                yield SourceView(id="source")
+            yield Reading(brief, id="reading")
             with Vertical(id="choosing"):
-                yield Rule(_("goals"))
+                yield Rule(_("goals"), id="goals-rule")
                 yield GoalPane(brief.goals, id="goals")
                 yield Rule(_("your call"), id="cards-rule")
-                yield from self._answer_widget()
+                yield AnswerPane(brief.slots, id="answers")
                 if brief.prediction is not None:
                     yield PredictionLine(brief.prediction, id="prediction")
 
-    def _answer_widget(self) -> ComposeResult:
-        slot = self.desk.brief.slots[self._slot]
-        if slot.kind in ("fill", "edit"):
-            from textual.widgets import Input
-
-            yield Input(placeholder=slot.prompt or _("type C here"), id="typed")
-        elif slot.kind == "driver":
-            yield ChoiceList(self._cards(), id="cards")
-        else:
-            yield ChoiceList(self._cards(), click_chooses=False, undecided=True, id="cards")
-
-    def _cards(self) -> list[Choice]:
-        slot = self.desk.brief.slots[self._slot]
-        if slot.kind == "driver":
-            return self._driver_cards(slot.id)
-        return [
-            Choice(option.id, option.code, str(number), code=True)
-            for number, option in enumerate(slot.options, 1)
-        ]
-
-    def _driver_cards(self, slot: str) -> list[Choice]:
-        """The whole driver is the answer: written in the lab, run from here."""
-        lab = Choice("lab", _("Write or mend the driver in the lab"), "l")
-        if not self._answers.get(slot):
-            return [lab]
-        return [Choice("run", _("Run the driver as you wrote it"), "r"), lab]
+    def key_operations(self) -> tuple[Operation, ...]:
+        """What can be done with the slot in hand."""
+        brief = self.desk.brief
+        pane = self.query("#answers")
+        return shown_operations(
+            brief.slots[self._slot].kind,
+            typing=bool(pane) and pane.first(AnswerPane).typing,
+            slots=len(brief.slots),
+            hints=bool(brief.hints),
+            sealed=bool(brief.sealed),
+            shows=bool(brief.shows),
+        )
 
     def on_mount(self) -> None:
         """Take up the last answers, write them in, and look at the hole."""
         store = self.game.services.store
-        progress = store.level(self.desk.brief.id)
-        for slot in self.desk.brief.slots:
-            options = [option.id for option in slot.options]
-            last = progress.last_answers.get(slot.id)
-            if last in options or (last and slot.kind == "driver"):
+        brief = self.desk.brief
+        progress = store.level(brief.id)
+        self._reading.seal(sealed=brief.sealed and not progress.passed)
+        for slot in brief.slots:
+            last = self._given_before.get(slot.id) or progress.last_answers.get(slot.id)
+            if last and self._still_fits(slot, str(last)):
                 self._answers[slot.id] = str(last)
+        self.set_class(brief.sealed, "-sealed")
         self._place()
         self._show_slot()
         self._show_head()
-        self.call_after_refresh(self.query_one("#source", SourceView).centre_slot)
+        self.call_after_refresh(self._reading.source.centre_slot)
+        if brief.sealed:
+            self._fetch_artefacts()
+        if brief.shows and not progress.attempts and not self._given_before:
+            self.call_after_refresh(self.action_demonstrate)
+
+    @staticmethod
+    def _still_fits(slot: Slot, answer: str) -> bool:
+        options = {option.id for option in slot.options}
+        if slot.kind == "order":
+            return set(answer.split(",")) == options
+        if slot.kind in ("fill", "edit", "driver"):
+            return True
+        return answer in options or (slot.takes_line and answer.isdigit())
 
     def on_screen_resume(self) -> None:
         """Stars may have changed meanwhile."""
         super().on_screen_resume()
         self._show_head()
+        if self._watching_shows:
+            self._watching_shows = False
+            if self._next_show < len(self.desk.brief.shows):
+                self.call_after_refresh(self.action_demonstrate)
 
     def on_resize(self, event: Resize) -> None:
         """Wide terminals show both columns."""
         self.set_class(event.size.width >= WIDE, "-wide")
-        self.call_after_refresh(self.query_one("#source", SourceView).centre_slot)
+        self.call_after_refresh(self._reading.source.centre_slot)
+
+    def on_descendant_focus(self) -> None:
+        """Other keys work while C is typed."""
+        self._show_keys()
+
+    def on_descendant_blur(self) -> None:
+        """Letters are keys again."""
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        self.query_one("#keys", KeyLine).show(self.key_operations())
 
     # --- what is shown --------------------------------------------------------------------------
+
+    @property
+    def _pane(self) -> AnswerPane:
+        return self.query_one("#answers", AnswerPane)
+
+    @property
+    def _reading(self) -> Reading:
+        return self.query_one("#reading", Reading)
+
+    @property
+    def _here(self) -> Slot:
+        return self.desk.brief.slots[self._slot]
 
     def _show_head(self) -> None:
         brief = self.desk.brief
         best = self.game.services.store.level(brief.id).best_stars
         title = f"{brief.number} {brief.title}".strip()
+        if brief.checkpoint:
+            title += f"  {self.glyphs.flag} " + _("checkpoint")
         self.query_one("#head", Head).show(title, f"{stars(self.glyphs, best)}  {brief.machine}")
 
     def _show_slot(self) -> None:
-        slot = self.desk.brief.slots[self._slot]
         self._show_rule()
-        if slot.kind in ("fill", "edit"):
-            self.query_one("#typed").focus()
-            return
-        cards = self.query_one("#cards", ChoiceList)
-        cards.show(self._cards(), self._answers.get(slot.id))
-        cards.focus()
+        self._pane.open(self._here.id, self._answers)
+        self._show_keys()
 
-    def _show_rule(self) -> None:
-        slot = self.desk.brief.slots[self._slot]
+    def _show_rule(self, note: str = "") -> None:
         count = len(self.desk.brief.slots)
-        note = _("slot {number} of {count}: s").format(number=self._slot + 1, count=count)
-        self.query_one("#cards-rule", Rule).show(
-            slot.prompt or _("your call"), note if count > 1 else ""
-        )
+        if not note and count > 1:
+            key = "F4" if self._pane.typing else "s"
+            note = _("slot {number} of {count}: {key}").format(
+                number=self._slot + 1, count=count, key=key
+            )
+        self.query_one("#cards-rule", Rule).show(_("your call"), note)
 
     def _place(self) -> None:
         """Write the answers into the driver."""
-        slot = self.desk.brief.slots[self._slot]
-        source = self.desk.source(self._answers)
-        self.query_one("#source", SourceView).show(source, slot.id)
+        self._reading.place(self.desk.source(self._answers), self._here.id)
+
+    # --- what the machine left ------------------------------------------------------------------
+
+    @work(thread=True, exclusive=True, group="incident", exit_on_error=False)
+    def _fetch_artefacts(self) -> None:
+        self.post_message(self.Left(self.desk.artefacts()))
+
+    @on(Left)
+    def _arrived(self, event: Left) -> None:
+        self._reading.load(event.artefacts)
+
+    def action_files(self, by: int) -> None:
+        """The next file."""
+        self._reading.next_file(by)
+
+    # --- demonstrations -------------------------------------------------------------------------
+
+    def action_demonstrate(self) -> None:
+        """The next demonstration: first its sentence, then the run."""
+        brief = self.desk.brief
+        if not brief.shows:
+            self.notify(_("This level has no demonstration."), timeout=3)
+            return
+        from kmemquest.tui.screens.lab_sheets import ChooseScreen
+
+        index = self._next_show % len(brief.shows)
+        title = _("look first: {number} of {count}").format(
+            number=index + 1, count=len(brief.shows)
+        )
+        words = " ".join(brief.shows[index].split())
+        choices = (Choice("look", _("Watch it run")), Choice("skip", _("Go on to your own turn")))
+
+        def answered(answer: str | None) -> None:
+            if answer == "look":
+                self._next_show = index + 1
+                self._run_show(index)
+
+        self.app.push_screen(ChooseScreen(title, words, choices), answered)
+
+    @work(thread=True, exclusive=True, group="run", exit_on_error=False)
+    def _run_show(self, index: int) -> None:
+        self.post_message(self.Shown(self.desk.demonstrate(index)))
+
+    @on(Shown)
+    def _show_ready(self, event: Shown) -> None:
+        if not event.play.marks:
+            return
+        from kmemquest.tui.screens.watch import WatchScreen
+
+        self._watching_shows = True
+        self.app.push_screen(WatchScreen(self.desk, event.play, compared=True))
 
     # --- choosing -----------------------------------------------------------------------------
 
-    @on(ChoiceList.Moved, "#cards")
-    def _moved(self, event: ChoiceList.Moved) -> None:
-        slot = self.desk.brief.slots[self._slot]
-        if slot.kind == "driver":
-            return
-        self._answers[slot.id] = event.choice.id
+    @on(AnswerPane.Answered)
+    def _answered(self, event: AnswerPane.Answered) -> None:
+        self._answers[event.slot] = event.answer
+        self._pane.mark(self._answers)
         self._place()
         self.game.happened("answer-moved")
 
-    @on(ChoiceList.Chosen, "#cards")
-    def _card_chosen(self, event: ChoiceList.Chosen) -> None:
-        if event.choice.id == "lab" and self.desk.brief.slots[self._slot].kind == "driver":
+    @on(AnswerPane.Meant)
+    def _meant(self, event: AnswerPane.Meant) -> None:
+        if event.card == "lab" and self._here.kind == "driver":
             self.action_lab()
+        elif event.card == OTHER_LINE and self._here.takes_line:
+            self._ask_line()
         else:
             self.action_run()
 
+    @on(AnswerPane.Picked)
+    def _slot_picked(self, event: AnswerPane.Picked) -> None:
+        names = [slot.id for slot in self.desk.brief.slots]
+        self._go_to_slot(names.index(event.slot))
+
+    def _ask_line(self) -> None:
+        """The line's number, typed."""
+        from kmemquest.tui.screens.lab_sheets import NameScreen
+
+        slot = self._here
+
+        def answered(text: str | None) -> None:
+            if text is None:
+                return
+            if not text.isdigit():
+                self.notify(_("A line is named by its number, such as 14."), timeout=4)
+                return
+            self._answers[slot.id] = text
+            self._show_slot()
+
+        words = _("The number of the line, as the log has it after the file's name.")
+        self.app.push_screen(NameScreen(_("another line"), words, ""), answered)
+
     def action_lab(self) -> None:
         """The driver in the lab; where the whole driver is asked for, as the answer to it."""
+        if self._refuse_sealed():
+            return
         slot = next((slot.id for slot in self.desk.brief.slots if slot.kind == "driver"), "")
-        self.game.open_lab(self.desk.lab(self._answers, slot))
+        self.game.open_lab(self.desk.lab(self._given(), slot))
+
+    def action_sandbox(self) -> None:
+        """The machine and the driver of the level, for statements of the player's own."""
+        if not self._refuse_sealed():
+            self.game.open_sandbox(self.desk.lab(self._given()))
+
+    def _refuse_sealed(self) -> bool:
+        if self._reading.sealed:
+            self.notify(_("The driver is shown when you have named what went wrong."), timeout=4)
+        return self._reading.sealed
+
+    @property
+    def answers(self) -> dict[str, str]:
+        """What is answered so far."""
+        return self._given()
+
+    def _given(self) -> dict[str, str]:
+        """The answers that are not empty."""
+        return {name: answer for name, answer in self._answers.items() if answer}
 
     def on_lab_screen_handed_in(self, event: Message) -> None:
         """The lab's text is the answer; running it is one key more."""
@@ -247,29 +319,26 @@ class LevelScreen(GameScreen):
         self._place()
         self._show_slot()
 
-    def on_input_changed(self, event: object) -> None:
-        """Typed C is written into the driver as it is typed."""
-        slot = self.desk.brief.slots[self._slot]
-        self._answers[slot.id] = str(getattr(event, "value", ""))
-        self._place()
-
-    def on_input_submitted(self) -> None:
-        """Enter in the field runs."""
-        self.action_run()
-
     def on_key(self, event: Key) -> None:
-        """Digits go to a card."""
-        if event.character and event.character.isdigit():
-            cards = self.query("#cards")
-            if cards and cards.first(ChoiceList).press(event.character):
-                event.stop()
+        """Digits go to a card; Escape leaves what is typed."""
+        if event.key == "escape" and self._pane.typing:
+            event.stop()
+            event.prevent_default()
+            self._reading.take_focus()
+        elif event.character == "#" and self._here.takes_line:
+            self._ask_line()
+        elif event.character and event.character.isdigit() and self._pane.press(event.character):
+            event.stop()
 
     def action_next_slot(self) -> None:
         """Go round the open places."""
-        self._slot = (self._slot + 1) % len(self.desk.brief.slots)
+        self._go_to_slot((self._slot + 1) % len(self.desk.brief.slots))
+
+    def _go_to_slot(self, number: int) -> None:
+        self._slot = number
         self._place()
         self._show_slot()
-        self.query_one("#source", SourceView).centre_slot()
+        self._reading.source.centre_slot()
 
     def action_predict(self, by: int) -> None:
         """Move over the predictions."""
@@ -317,14 +386,16 @@ class LevelScreen(GameScreen):
         brief = self.desk.brief
         store = self.game.services.store
         if not brief.hints:
-            self.notify(_("This level has no hints."))
+            none = _("A checkpoint has no hints.")
+            self.notify(none if brief.checkpoint else _("This level has no hints."))
             return
         shown = min(store.level(brief.id).hints + 1, len(brief.hints))
         store.record_hint(brief.id, shown)
         self.game.tell_trouble()
         paragraphs = []
-        for number, hint in enumerate(brief.hints[:shown], 1):
-            paragraphs += [("accent", f"{number}."), ("plain", hint), ("plain", "")]
+        for index in range(shown):
+            hint = self.desk.hint(index, self._failed)
+            paragraphs += [("accent", f"{index + 1}."), ("plain", hint), ("plain", "")]
         title = _("hint {shown} of {count}").format(shown=shown, count=len(brief.hints))
         self.app.push_screen(PaperScreen(title, paragraphs[:-1]))
 
@@ -338,29 +409,37 @@ class LevelScreen(GameScreen):
         prediction = line.first(PredictionLine).choice if line else None
         if line and prediction is None and not self._warned:
             self._warned = True
-            self.query_one("#cards-rule", Rule).show(
-                _("your call"), _("predict first with ← →, or Enter to run without")
-            )
+            self._show_rule(_("predict first with ← →, or Enter to run without"))
+            if self._pane.typing:
+                self._show_rule(_("predict first with F3, or ^r to run without"))
             return
         self._busy = True
-        self.query_one("#cards-rule", Rule).show(_("your call"), _("compiling and running …"))
-        self._run_attempt(dict(self._answers), prediction)
+        self._show_rule(_("compiling and running …"))
+        self._run_attempt(self._given(), prediction)
 
     def _unanswered(self) -> bool:
         """Whether a place is still open; goes there and says so."""
         for number, slot in enumerate(self.desk.brief.slots):
-            if slot.kind == "driver" and not self._answers.get(slot.id):
+            if self._answers.get(slot.id):
+                continue
+            if slot.kind == "driver":
                 self.action_lab()
                 return True
-            if slot.options and not self._answers.get(slot.id):
-                if number != self._slot:
-                    self._slot = number
-                    self._place()
-                    self._show_slot()
-                self.query_one("#cards-rule", Rule).show(
-                    slot.prompt or _("your call"), _("choose a card first: ↑ ↓ or its digit")
-                )
-                return True
+            if number != self._slot:
+                self._go_to_slot(number)
+            elif slot.kind == "order":
+                # The lines as they lie there are an answer too, once the player runs them.
+                self._answers[slot.id] = self._pane.accept_order()
+                self._place()
+                self._pane.mark(self._answers)
+                continue
+            notes = {
+                "fill": _("write C first"),
+                "edit": _("write C first"),
+                "order": _("put the lines in order: space picks one up"),
+            }
+            self._show_rule(notes.get(slot.kind, _("choose a card first: ↑ ↓ or its digit")))
+            return True
         return False
 
     @work(thread=True, exclusive=True, group="run", exit_on_error=False)
@@ -383,6 +462,9 @@ class LevelScreen(GameScreen):
     @on(Ran)
     def _ran(self, event: Ran) -> None:
         self._busy = False
+        self._failed = event.play.verdict.failed
+        if self.desk.brief.sealed:
+            self._reading.seal(sealed=event.play.verdict.sealed)
         self._show_slot()
         line = self.query("#prediction")
         prediction = line.first(PredictionLine).choice if line else None
@@ -390,7 +472,7 @@ class LevelScreen(GameScreen):
         self.game.services.store.record_attempt(
             Attempt(
                 self.desk.brief.id,
-                dict(self._answers),
+                self._given(),
                 verdict.passed,
                 verdict.stars,
                 verdict.failed,
@@ -400,7 +482,7 @@ class LevelScreen(GameScreen):
         )
         self.game.tell_trouble()
         self.game.happened("ran")
-        if event.play.marks:
+        if event.play.marks and not verdict.sealed:
             from kmemquest.tui.screens.watch import WatchScreen
 
             self.app.push_screen(WatchScreen(self.desk, event.play))

@@ -70,6 +70,22 @@ class VerdictScreen(GameScreen):
             N_("Open this driver, with your answers in it, in the driver lab."),
             shown="l",
         ),
+        Operation(
+            "verdict.hint",
+            "h",
+            "hint",
+            N_("hint"),
+            N_("What this mistake says: the hint that reacts to it."),
+            shown="h",
+        ),
+        Operation(
+            "verdict.size",
+            "a",
+            "size",
+            N_("one more question"),
+            N_("At which size does the answer change? The simulator runs them all."),
+            shown="a",
+        ),
         Operation("verdict.next", "n", "next_level", N_("next"), N_("Go on."), shown="n"),
         BACK,
     )
@@ -88,6 +104,21 @@ class VerdictScreen(GameScreen):
         self.play = play
         self._outcomes: list[Outcome] = []
         self._asked = False
+
+    def key_operations(self) -> tuple[Operation, ...]:
+        """After a failure what helps to think; after a win what leads on."""
+        verdict = self.play.verdict
+        asks = verdict.passed and self.desk.size_question() is not None
+        hidden = {"verdict.watch", "verdict.hint"} if verdict.passed else {"verdict.next"}
+        if not verdict.passed and self.desk.brief.hints:
+            hidden.add("verdict.debrief")
+        if not self.desk.brief.hints:
+            hidden.add("verdict.hint")
+        if verdict.sealed:
+            hidden |= {"verdict.watch", "verdict.others", "verdict.lab", "verdict.debrief"}
+        hidden.add("verdict.lab" if asks else "verdict.size")
+        shown = [op for op in super().key_operations() if op.id not in hidden]
+        return tuple(shown)
 
     def body(self) -> ComposeResult:
         """Verdict, goals, table."""
@@ -110,6 +141,10 @@ class VerdictScreen(GameScreen):
         if verdict.passed:
             self.action_others()
             self.game.happened("won")
+        elif verdict.sealed:
+            self.query_one("#table", OutcomeTable).say(
+                " " + _("The driver stays hidden until what went wrong is named; r reads on.")
+            )
         else:
             self.query_one("#table", OutcomeTable).say(
                 " " + _("Press o to see what every option does, or r to think again first.")
@@ -139,6 +174,8 @@ class VerdictScreen(GameScreen):
             words.append(("plain", "  " + _("Rule") + f"\t{verdict.rule}"))
         if verdict.remark:
             words.append(("plain", "  " + _("Because") + f"\t{verdict.remark}"))
+        if verdict.passed and self.desk.size_question() is not None:
+            words.append(("link", "  " + _("One more") + "\t" + _("press a for one more question")))
         words.append(("plain", ""))
         return words
 
@@ -159,6 +196,8 @@ class VerdictScreen(GameScreen):
 
     def action_others(self) -> None:
         """Run all options, one after the other, and show each as soon as it is known."""
+        if self._refuse_sealed():
+            return
         table = self.query_one("#table", OutcomeTable)
         table.focus()
         if self._asked:
@@ -211,6 +250,8 @@ class VerdictScreen(GameScreen):
     def action_first_bad(self) -> None:
         """Watch from where it went wrong."""
         step = self.play.verdict.first_bad_step
+        if self._refuse_sealed():
+            return
         if not self.play.marks:
             self.notify(_("There is nothing to watch: the driver never ran."))
             return
@@ -225,13 +266,47 @@ class VerdictScreen(GameScreen):
 
     def action_debrief(self) -> None:
         """What it was about."""
+        if self._refuse_sealed():
+            return
         from kmemquest.tui.screens.debrief import DebriefScreen
 
         self.app.push_screen(DebriefScreen(self.desk))
 
     def action_lab(self) -> None:
         """The driver with this answer, to be changed at will."""
+        if self._refuse_sealed():
+            return
         self.game.open_lab(self.desk.lab(self.play_answers()))
+
+    def _refuse_sealed(self) -> bool:
+        """A diagnosis that is still wrong gives nothing of the driver away."""
+        sealed = self.play.verdict.sealed
+        if sealed:
+            self.notify(_("The driver is shown when you have named what went wrong."), timeout=4)
+        return sealed
+
+    def action_hint(self) -> None:
+        """The first hint, as it reacts to this mistake."""
+        from kmemquest.tui.screens.paper import PaperScreen
+
+        brief = self.desk.brief
+        if not brief.hints:
+            self.notify(_("This level has no hints."))
+            return
+        store = self.game.services.store
+        store.record_hint(brief.id, max(1, store.level(brief.id).hints))
+        hint = self.desk.hint(0, self.play.verdict.failed)
+        self.app.push_screen(PaperScreen(_("hint"), [("plain", hint)]))
+
+    def action_size(self) -> None:
+        """“At which size does the answer change?”"""
+        question = self.desk.size_question()
+        if question is None or not self.play.verdict.passed:
+            self.notify(_("There is no further question here."), timeout=3)
+            return
+        from kmemquest.tui.screens.debrief_size import SizeScreen
+
+        self.app.push_screen(SizeScreen(self.desk, question))
 
     def action_next_level(self) -> None:
         """The level after this one in the campaign."""

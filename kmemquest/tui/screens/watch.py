@@ -151,7 +151,7 @@ class PlayScreen(GameScreen):
         yield Head(id="head")
         with Horizontal(id="stage"):
             with Vertical(id="left"):
-                yield SourceView(id="source")
+                yield self.source_widget()
                 yield Prose((), id="where")
                 yield from self.more_state()
             with Vertical(id="right"):
@@ -172,6 +172,15 @@ class PlayScreen(GameScreen):
         yield Rule(_("kernel log"), id="log-rule")
         yield LogView(id="log")
         yield Timeline(id="timeline")
+        yield from self.below()
+
+    def source_widget(self) -> SourceView:
+        """What stands to the left, by the id `source`."""
+        return SourceView(id="source")
+
+    def below(self) -> ComposeResult:
+        """Widgets below the timeline."""
+        yield from ()
 
     def more_state(self) -> ComposeResult:
         """Widgets below the context, for a screen that shows more of the driver's state."""

@@ -53,10 +53,24 @@ class PredictionLine(LineView):
         """Question and choices."""
         return 2
 
+    def _start(self) -> int:
+        """The first choice shown: 0, or so many that the chosen one fits into the row."""
+        widths = [cell_len(label) + 3 for _identifier, label in self._prediction.choices]
+        chosen = max(self.index, 0)
+        start = 0
+        while start < chosen and sum(widths[start : chosen + 1]) > max(8, self.row_width - 5):
+            start += 1
+        return start
+
     def _places(self) -> list[int]:
+        """The column of each choice; negative for those left out."""
+        start = self._start()
         column = 3
         places = []
-        for _identifier, label in self._prediction.choices:
+        for number, (_identifier, label) in enumerate(self._prediction.choices):
+            if number < start:
+                places.append(-1)
+                continue
             places.append(column)
             column += cell_len(label) + 3
         return places
@@ -72,6 +86,8 @@ class PredictionLine(LineView):
         for number, (column, (_identifier, label)) in enumerate(
             zip(self._places(), self._prediction.choices, strict=True)
         ):
+            if column < 0:
+                continue
             chosen = number == self.index
             row.pad_to(column - 1)
             row.add("[" if chosen else " ", self.inks["accent"])
@@ -96,6 +112,6 @@ class PredictionLine(LineView):
         if event.y != 1:
             return
         for number, column in reversed(list(enumerate(self._places()))):
-            if event.x >= column - 1:
+            if 0 <= column <= event.x + 1:
                 self.choose(number)
                 return
