@@ -274,7 +274,7 @@ def _study_json(result: ExamReport) -> list[dict[str, object]]:
     return [
         {"topic": topic, "levels": advice.levels, "read": advice.read}
         for topic in result.gaps
-        for advice in [study.advise(topic, result.gap_tags)]
+        for advice in [study.advise(topic, result.gap_tags.get(topic, ()))]
     ]
 
 

@@ -189,7 +189,10 @@ class TypeReader(CompilerBase):
             width = self.integer_constant(item.bitsize)
             if not isinstance(ctype, IntType):
                 self.fail(item, f"bit-field ‘{name}’ has invalid type", "use an integer type")
-            if width < 0 or width > (1 if ctype.is_bool else ctype.bits):
+            if width < 0:
+                field = name or "<anonymous>"
+                self.fail(item, f"negative width in bit-field ‘{field}’", "it must be 0 or more")
+            if width > (1 if ctype.is_bool else ctype.bits):
                 self.fail(item, f"width of ‘{name}’ exceeds its type", "use a wider type")
             return [Field(name, ctype, width, aligned, packed)]
         if not name and not isinstance(ctype, RecordType):

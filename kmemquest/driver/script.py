@@ -11,7 +11,7 @@ with a sentence that tells what was expected. Running it is `kmemquest.driver.se
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,6 +24,8 @@ MAX_TRANSFER: Final = 16 << 20
 CONTEXTS: Final = ("process", "softirq", "hardirq")
 PRESSURES: Final = ("page_cache", "hog", "drop_caches", "release")
 WHENCE: Final = ("set", "cur", "end")
+_TIMES: Final = ("time", "timeout", "every")
+"""Parameters that hold nanoseconds."""
 ACCESS: Final = {"read": 1, "write": 2, "rw": 3}
 
 
@@ -40,8 +42,26 @@ class ScriptStep:
 
     def __str__(self) -> str:
         """Return the step on one line, for logs and lists."""
-        shown = ", ".join(f"{key}: {value}" for key, value in self.values.items() if value != "")
+        shown = ", ".join(_shown(self.values))
         return f"{self.word} ({shown})" if shown else self.word
+
+
+def _shown(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the parameters that say something; those of a module as insmod takes them."""
+    for key, value in values.items():
+        if key in _TIMES and isinstance(value, int):
+            if value:
+                yield f"{key}: {_time_text(value)}"
+        elif isinstance(value, Mapping):
+            yield from (f"{name}={given}" for name, given in value.items())
+        elif value not in ("", (), [], None):
+            yield f"{key}: {value}"
+
+
+def _time_text(nanoseconds: int) -> str:
+    """Return a time as a script would write it: `50ms`."""
+    unit = next(unit for unit in ("s", "ms", "us", "ns") if nanoseconds % _UNITS[unit] == 0)
+    return f"{nanoseconds // _UNITS[unit]}{unit}"
 
 
 def parse_script(script: object) -> tuple[ScriptStep, ...]:

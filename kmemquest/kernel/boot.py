@@ -116,6 +116,7 @@ def unset_pageblocks(machine: Machine) -> list[int]:
 
 def start_page_allocator(machine: Machine) -> None:
     """Build zones and zonelists and hand all free memory over (`mm_core_init`)."""
+    from kmemquest.kernel.check import kasan_shadow
     from kmemquest.kernel.mm.page_alloc import PageAllocator
 
     pages = machine.pages = PageAllocator(machine)
@@ -125,6 +126,8 @@ def start_page_allocator(machine: Machine) -> None:
         pages.pageblocks[block] = UNMOVABLE
     pages.build_zonelists()
     boot_lines.print_zonelists(machine)
+    if machine.checks.kasan is not None:
+        kasan_shadow.reserve_stack_depot(machine)
     steps.allocate_swiotlb(machine)
     machine.enter_phase("buddy")
     for start, end, _ in list(machine.memblock.free_ranges()):

@@ -119,7 +119,7 @@ def answer_text(level: Level, name: str, answer: str | None) -> str:
             raise AnswerError(f"slot {name!r} has no option {answer!r}; {hint}")
         return slot.options[answer]
     if slot.kind == "order":
-        return _ordered(name, slot.options, answer)
+        return _ordered(name, slot.options, answer, _indent(level.file.driver, name))
     text = slot.options.get(answer, answer)
     if len(text) > 4000 or "/*@slot" in text:
         raise AnswerError(f"the answer for slot {name!r} is longer than 4000 characters")
@@ -136,9 +136,15 @@ def _whole_driver(level: Level, slot: Slot, answer: str | None) -> str:
     return text
 
 
-def _ordered(name: str, options: Mapping[str, str], answer: str) -> str:
+def _indent(driver: str, name: str) -> str:
+    """Return the white space before a slot's marker, if nothing else stands before it."""
+    before = driver[: max(driver.find(f"/*@slot {name}*/"), 0)].rpartition("\n")[2]
+    return before if before.isspace() else ""
+
+
+def _ordered(name: str, options: Mapping[str, str], answer: str, indent: str) -> str:
     words = [word.strip() for word in answer.split(",")]
     if sorted(words) != sorted(options):
         expected = ",".join(options)
         raise AnswerError(f"slot {name!r}: expected every one of {expected} once, parted by commas")
-    return "\n".join(options[word].rstrip("\n") for word in words)
+    return f"\n{indent}".join(options[word].rstrip("\n") for word in words)

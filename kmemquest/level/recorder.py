@@ -153,6 +153,4 @@ class Recorder:
 
 
 def _locals(info: StepInfo, most: int) -> tuple[StepLocal, ...]:
-    return tuple(
-        StepLocal(name, kind, text) for name, kind, text in list(info.locals())[:most]
-    )
+    return tuple(StepLocal(name, kind, text) for name, kind, text in list(info.locals())[:most])

@@ -138,10 +138,12 @@ def _tell_pages(event: ev.Event) -> str:
     if isinstance(event, ev.WatermarkFailed):
         if event.shortage:
             return _(
-                "zone {zone} was passed over: {free} pages are free, {needed} must stay"
+                "zone {zone} was passed over: {free} free pages count for this request, and there "
+                "must be more than {needed}"
             ).format(zone=event.zone, free=event.free, needed=event.needed)
         return _(
-            "zone {zone} was passed over: {free} pages are free, but no block of order {order}"
+            "zone {zone} was passed over: {free} free pages count for this request, but there is "
+            "no block of order {order}"
         ).format(zone=event.zone, free=event.free, order=event.order)
     if isinstance(event, ev.SlowPathEntered):
         return _("the fast path found nothing for order {order} with {gfp}").format(
@@ -192,7 +194,7 @@ def _tell_slab(event: ev.Event) -> str:
             return _("{n} bytes are too large for a cache: a block of order {order}").format(
                 n=event.requested, order=event.order
             )
-        return _("cache {cache} handed out an object of {size} bytes for {n}").format(
+        return _("cache {cache} handed out an object for {n} bytes, in a slot of {size}").format(
             cache=event.cache, size=event.size, n=event.requested
         )
     if isinstance(event, ev.ObjectFreed):
@@ -210,7 +212,11 @@ def _tell_slab(event: ev.Event) -> str:
 
 def _tell_space(event: ev.Event) -> str:
     if isinstance(event, ev.VmAreaCreated):
-        return _("{kind}: {start}–{end}, {n} page frames behind it").format(
+        return ngettext(
+            "{kind}: {start}–{end}, {n} page frame behind it",
+            "{kind}: {start}–{end}, {n} page frames behind it",
+            len(event.pfns),
+        ).format(
             kind=event.kind, start=f"{event.start:#x}", end=f"{event.end:#x}", n=len(event.pfns)
         )
     if isinstance(event, ev.VmAreaFreed):

@@ -185,7 +185,8 @@ class ExamReport:
     by_difficulty: Mapping[int, Tally]
     beliefs: tuple[str, ...]
     gaps: tuple[str, ...]
-    gap_tags: tuple[str, ...]
+    gap_tags: Mapping[str, tuple[str, ...]]
+    """For each topic the tags of what was missed in it, each once."""
     answered: int
     minutes: float
 
@@ -220,7 +221,7 @@ def report(sitting: Sitting, now: datetime) -> ExamReport:
     topics: dict[str, list[tuple[float, int]]] = {}
     difficulties: dict[int, list[tuple[float, int]]] = {}
     beliefs: list[str] = []
-    missed: list[str] = []
+    missed: dict[str, list[str]] = {}
     for index, slot in enumerate(paper.slots):
         given = sitting.grades.get(index)
         score = given.score if given is not None else 0.0
@@ -229,7 +230,7 @@ def report(sitting: Sitting, now: datetime) -> ExamReport:
         difficulties.setdefault(slot.difficulty, []).append(row)
         beliefs += given.beliefs if given is not None else ()
         if score < 1:
-            missed += sitting.question(index).tags
+            missed.setdefault(slot.topic, []).extend(sitting.question(index).tags)
     by_topic = {name: _tally(rows) for name, rows in sorted(topics.items())}
     total = _tally([row for rows in topics.values() for row in rows])
     mark = paper.blueprint.pass_at
@@ -246,7 +247,7 @@ def report(sitting: Sitting, now: datetime) -> ExamReport:
         {level: _tally(rows) for level, rows in sorted(difficulties.items())},
         tuple(dict.fromkeys(beliefs)),
         tuple(gaps),
-        tuple(dict.fromkeys(missed)),
+        {topic: tuple(dict.fromkeys(tags)) for topic, tags in missed.items()},
         len(sitting.grades),
         min((now - sitting.started).total_seconds() / 60, paper.blueprint.minutes),
     )

@@ -62,6 +62,25 @@ TYPED = (
     ("enter", "sandbox"),
 )
 """Two statements, the second of which fails."""
+EXAM = (
+    ("i", "quiz-menu"),
+    ("m", "exam-menu"),
+    ("p", "lab-name"),
+    *((("backspace", "lab-name"),) * len("random")),
+    ("7", "lab-name"),
+    ("enter", "exam-menu"),
+    ("enter", "exam"),
+)
+"""Begins the shortest interview, always with the same paper."""
+EXAM_END = (
+    ("a", "exam"),
+    ("enter", "exam"),
+    ("f10", "lab-choose"),
+    ("down", "lab-choose"),
+    ("enter", "exam-report"),
+)
+COURT = (("i", "quiz-menu"), *((("down", "quiz-menu"),) * 8), ("enter", "quiz"))
+"""The topic of claims on trial."""
 SHOTS: tuple[Shot, ...] = (
     Shot("home", ()),
     Shot("campaign", (("m", "campaign"),), played=True),
@@ -94,6 +113,11 @@ SHOTS: tuple[Shot, ...] = (
         played=True,
     ),
     Shot("exams", (("i", "quiz-menu"), ("m", "exam-menu")), played=True),
+    Shot("exam", EXAM),
+    Shot("exam-wide", EXAM, WIDE),
+    Shot("exam-report", (*EXAM, *EXAM_END)),
+    Shot("exam-report-zh", (*EXAM, *EXAM_END), language="zh_CN"),
+    Shot("court", (*COURT, ("r", "quiz"))),
     Shot("report", (("i", "quiz-menu"), ("o", "report")), played=True),
     Shot("report-ascii", (("i", "quiz-menu"), ("o", "report")), played=True, glyphs="ascii"),
     Shot("lab", (("l", "lab"),)),

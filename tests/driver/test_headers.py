@@ -32,6 +32,12 @@ def values_of(expressions: list[str], head: str = HEAD) -> list[int]:
     return [int.from_bytes(data[at : at + 8], "little") for at in range(0, len(data), 8)]
 
 
+def errors_of(source: str) -> list[str]:
+    """Return the messages of a build, warnings too."""
+    found = build(f'{HEAD}\n{source}\nMODULE_LICENSE("GPL");\n', "errors.c").diagnostics
+    return [diagnostic.message for diagnostic in found]
+
+
 def test_gfp_constants_equal_the_kernel_rooms() -> None:
     names = list(gfp.NAMES)
     assert dict(zip(names, values_of(names), strict=True)) == gfp.NAMES
@@ -195,3 +201,14 @@ def test_macros_of_everyday_use() -> None:
 
 def test_thread_size_is_that_of_x86_64() -> None:
     assert values_of(["THREAD_SIZE", "THREAD_SIZE_ORDER"]) == [16384, 2]
+
+
+def test_array_size_of_a_pointer_does_not_build() -> None:
+    found = errors_of("int *p; int n(void);\nint n(void) { return ARRAY_SIZE(p); }\n")
+    assert any("negative width in bit-field" in message for message in found)
+
+
+def test_a_parameter_has_the_type_that_it_names() -> None:
+    found = errors_of("static int verbose;\nmodule_param(verbose, bool, 0444);\n")
+    assert any("verbose is no bool" in message for message in found)
+    assert not errors_of("static int verbose;\nmodule_param(verbose, uint, 0444);\n")

@@ -7,6 +7,7 @@ import pytest
 from kmemquest.driver.run import RunResult, run_driver
 from kmemquest.kernel.address import PAGE_SIZE
 from kmemquest.kernel.machine import Fate
+from kmemquest.kernel.spec import MIB, Checkers, MachineSpec
 from tests.driver.kernel_module import HEAD, engine_for, log_of, machine
 
 PROBE = "long probe(void);\nlong probe(void) {\n"
@@ -59,7 +60,9 @@ def test_put_page_frees_one_page_of_a_plain_block() -> None:
 
 
 def test_objects_on_slabs_stay_held() -> None:
-    result = run("void *p = kmalloc(64, GFP_KERNEL);\nif (p) free_page((unsigned long)p & ~4095UL);")
+    result = run(
+        "void *p = kmalloc(64, GFP_KERNEL);\nif (p) free_page((unsigned long)p & ~4095UL);"
+    )
     assert leaked(result) == ["kmalloc: 64 bytes from kmalloc()"]
 
 
@@ -96,3 +99,38 @@ def test_debug_vm_refuses_a_count_of_zero() -> None:
     engine = engine_for(PROBE + code, "debug")
     assert engine.call("probe") == 0
     assert engine.machine.fate is Fate.TASK_KILLED
+
+
+@pytest.mark.parametrize(
+    ("debug_vm", "options", "freed", "fresh"),
+    [
+        (True, ("page_poison=1", "init_on_alloc=0"), 0xAA, 0xAA),
+        (True, ("page_poison=1",), 0xAA, 0xAA),
+        (False, ("page_poison=1", "init_on_alloc=0"), 0x53, 0x53),
+        (False, ("page_poison=1",), 0x53, 0),
+    ],
+)
+def test_poisoned_pages(debug_vm: bool, options: tuple[str, ...], freed: int, fresh: int) -> None:
+    body = """static int __init start(void)
+{
+u8 *p = (u8 *)__get_free_page(GFP_KERNEL);
+if (!p) return -ENOMEM;
+memset(p, 0x53, PAGE_SIZE);
+free_page((unsigned long)p);
+pr_info("freed %x\\n", p[9]);
+p = (u8 *)__get_free_page(GFP_KERNEL);
+if (!p) return -ENOMEM;
+pr_info("fresh %x\\n", p[9]);
+free_page((unsigned long)p);
+p = (u8 *)get_zeroed_page(GFP_KERNEL);
+if (!p) return -ENOMEM;
+pr_info("zeroed %x\\n", p[9]);
+free_page((unsigned long)p);
+return 0;
+}
+module_init(start);
+"""
+    spec = MachineSpec(ram=64 * MIB, options=options, checkers=Checkers(debug_vm=debug_vm))
+    result = run_driver(HEAD + body, "probe.c", spec, ["insmod"])
+    lines = [line.text for line in result.log][-3:]
+    assert lines == [f"freed {freed:x}", f"fresh {fresh:x}", "zeroed 0"]

@@ -168,7 +168,8 @@ def test_init_memory_is_freed_after_the_initcalls() -> None:
         "static int __init late(void)\n{\n"
         'pr_info("initcall: %lu free\\n", totalram_pages());\nreturn 0;\n}\n'
         "device_initcall(late);\n"
-        'int after(void);\nint after(void) { pr_info("free: %lu\\n", totalram_pages()); return 0; }\n'
+        "int after(void);\nint after(void) {\n"
+        'pr_info("free: %lu\\n", totalram_pages());\nreturn 0;\n}\n'
     )
     result = run_driver(source, "late.c", MachineSpec(ram=64 * MIB), ["boot", {"call": "after"}])
     log = [line for line in result.log if "free" in line.text.lower()]
@@ -239,3 +240,13 @@ def test_a_system_call_that_returns_with_a_lock_held() -> None:
         ("lock-not-released", "still held: lock")
     ]
     assert result.reports[0].headline == "BUG: scheduling while atomic: sh/141/0x00000002"
+
+
+def test_a_step_is_written_as_a_script_would_write_it() -> None:
+    steps = parse_script(["insmod", {"insmod": {"count": 8}}, {"advance": "50ms"}, {"irq": 17}])
+    assert [str(step) for step in steps] == [
+        "insmod",
+        "insmod (count=8)",
+        "advance (time: 50ms)",
+        "irq (line: 17, times: 1)",
+    ]

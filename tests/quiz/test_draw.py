@@ -1,9 +1,11 @@
 """Drawing: reproducible, within the topic, no question twice, not too many generated ones."""
 
+from pathlib import Path
+
 import pytest
 
 from kmemquest.i18n import LANGUAGES
-from kmemquest.quiz.bank import open_bank
+from kmemquest.quiz.bank import Bank, open_bank
 from kmemquest.quiz.draw import draw, topics
 from kmemquest.quiz.generator import GENERATORS
 from kmemquest.quiz.generators import load_generators
@@ -54,8 +56,16 @@ def test_generated_questions_of_one_draw_come_from_different_topics() -> None:
         assert len(set(made)) == min(len(made), len(known))
 
 
-def test_a_topic_without_bank_questions_is_all_generated() -> None:
-    assert all(question.seed is not None for question in draw(open_bank(), 10, 1, "slab"))
+def test_a_topic_without_bank_questions_is_all_generated(tmp_path: Path) -> None:
+    drawn = draw(Bank(tmp_path), 10, 1, "slab")
+    assert len(drawn) == 10
+    assert all(question.seed is not None for question in drawn)
+
+
+def test_every_generator_belongs_to_a_topic_that_the_bank_titles() -> None:
+    load_generators()
+    titled = {entry.topic for entry in open_bank().entries}
+    assert {generator.topic for generator in GENERATORS.values()} <= titled
 
 
 def test_what_the_bank_lacks_is_generated() -> None:
@@ -67,6 +77,6 @@ def test_what_the_bank_lacks_is_generated() -> None:
 
 
 def test_no_question_comes_twice() -> None:
-    for topic in (None, "watermarks", "pages"):
+    for topic in (None, "zones", "pages"):
         asked = [words(question) for question in draw(open_bank(), 24, 9, topic)]
         assert len(set(asked)) == len(asked)

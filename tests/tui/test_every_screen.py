@@ -10,8 +10,12 @@ from tui_fake import services
 from tui_pilot import at, game, name_of, press, screen_text, until
 
 from kmemquest.i18n import LANGUAGES
+from kmemquest.quiz.bank import open_bank
+from kmemquest.quiz.generators import load_generators
 from kmemquest.tui import themes
 from kmemquest.tui.app import GameApp
+from kmemquest.tui.screens.exam import ExamScreen
+from kmemquest.tui.screens.exam_menu import ExamMenuScreen
 from kmemquest.tui.widgets.key_line import KeyLine
 
 Way = Callable[[GameApp, Pilot[None]], Awaitable[None]]
@@ -65,6 +69,39 @@ async def _paper(app: GameApp, pilot: Pilot[None]) -> None:
     await at(pilot, "paper")
 
 
+def _from_menu(key: str, name: str) -> Way:
+    async def go(app: GameApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "i")
+        await at(pilot, "quiz-menu")
+        await press(pilot, key)
+        await at(pilot, name)
+
+    return go
+
+
+async def _exam_menu(app: GameApp, pilot: Pilot[None]) -> None:
+    load_generators()
+    await app.push_screen(ExamMenuScreen(open_bank()))
+    await at(pilot, "exam-menu")
+
+
+async def _exam(app: GameApp, pilot: Pilot[None]) -> None:
+    await _exam_menu(app, pilot)
+    await press(pilot, "enter")
+    await at(pilot, "exam")
+    screen = app.screen
+    assert isinstance(screen, ExamScreen)
+    await until(pilot, lambda: screen.question is not None, "the first question")
+
+
+async def _exam_report(app: GameApp, pilot: Pilot[None]) -> None:
+    await _exam(app, pilot)
+    await press(pilot, "f10")
+    await at(pilot, "lab-choose")
+    await press(pilot, "down", "enter")
+    await at(pilot, "exam-report")
+
+
 WAYS: dict[str, Way] = {
     "home": _home,
     "campaign": _place("m", "campaign"),
@@ -77,6 +114,12 @@ WAYS: dict[str, Way] = {
     "verdict": _verdict,
     "debrief": _debrief,
     "quiz": _quiz,
+    "sandbox": _place("x", "sandbox"),
+    "review": _from_menu("r", "review"),
+    "report": _from_menu("o", "report"),
+    "exam-menu": _exam_menu,
+    "exam": _exam,
+    "exam-report": _exam_report,
     "paper": _paper,
 }
 
@@ -166,6 +209,8 @@ async def test_idle_screens_have_no_timers() -> None:
 
 async def test_q_leads_back_to_home_from_everywhere() -> None:
     for name, way in WAYS.items():
+        if name in ("exam", "sandbox"):  # one asks first, the other has a prompt: own tests
+            continue
         async with game() as (app, pilot):
             await way(app, pilot)
             for _ in range(6):

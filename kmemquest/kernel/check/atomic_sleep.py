@@ -42,7 +42,14 @@ def check_sleep(machine: Machine, call: str, gfp: int | None, file: str, line: i
         _print_report(machine, call, file, line)
     elif machine.events.active:
         machine.events.emit(
-            Report("sleep-in-atomic", "silent", "", site=site, spoken=False, detail=_told(machine, call))
+            Report(
+                "sleep-in-atomic",
+                "silent",
+                "",
+                site=site,
+                spoken=False,
+                detail=_told(machine, call),
+            )
         )
 
 
@@ -75,7 +82,14 @@ def _print_report(machine: Machine, call: str, file: str, line: int) -> None:
     last = checks.last_sleep_report
     if last is not None and machine.clock.now - last < REPORT_INTERVAL:
         machine.report(
-            Report("sleep-in-atomic", "silent", "", site=context.site, spoken=False, detail=_told(machine, call))
+            Report(
+                "sleep-in-atomic",
+                "silent",
+                "",
+                site=context.site,
+                spoken=False,
+                detail=_told(machine, call),
+            )
         )
         return
     checks.last_sleep_report = machine.clock.now

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel import boot_layout as layout
-from kmemquest.kernel.address import PAGE_SIZE, page_align
+from kmemquest.kernel.address import PAGE_SIZE, get_order, page_align
 from kmemquest.kernel.log import KERN_INFO
 from kmemquest.kernel.mm.memblock_map import ALLOC_ACCESSIBLE
 from kmemquest.kernel.spec import GIB, MIB
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
 
 SCALE_SHIFT: Final = 3
+DEPOT_ENTRIES: Final = 1 << 20
+"""KASAN asks for the most there can be (`STACK_BUCKET_NUMBER_ORDER_MAX`)."""
+DEPOT_BYTES: Final = DEPOT_ENTRIES * 16
 BLOCKS: Final = (GIB, 2 * MIB, PAGE_SIZE)
 """Sizes of the pages that can map the shadow, in bytes."""
 
@@ -33,6 +36,18 @@ def reserve(machine: Machine) -> None:
             )
             at += block
     machine.log.print("kasan: KernelAddressSanitizer initialized", KERN_INFO)
+
+
+def reserve_stack_depot(machine: Machine) -> None:
+    """Take the hash table of saved stacks (`lib/stackdepot.c:stack_depot_early_init`)."""
+    for text in (
+        "stackdepot: allocating hash table via alloc_large_system_hash",
+        f"stackdepot hash table entries: {DEPOT_ENTRIES} (order: {get_order(DEPOT_BYTES)}, "
+        f"{DEPOT_BYTES} bytes, linear)",
+    ):
+        machine.log.print(text, KERN_INFO)
+    memblock = machine.memblock
+    memblock.alloc(DEPOT_BYTES, memblock.cache_bytes, "alloc_large_system_hash")
 
 
 def _mapped(machine: Machine) -> list[tuple[int, int, int]]:

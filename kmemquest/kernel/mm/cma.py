@@ -109,9 +109,7 @@ def reserve(machine: Machine) -> None:
     caller, base = "cma_declare_contiguous_nid", 0
     if end >= FOUR_GIB + size:
         memblock.set_bottom_up(True)
-        base = memblock.alloc_range_nid(
-            size, AREA_ALIGN, FOUR_GIB, end, NUMA_NO_NODE, True, caller
-        )
+        base = memblock.alloc_range_nid(size, AREA_ALIGN, FOUR_GIB, end, NUMA_NO_NODE, True, caller)
         memblock.set_bottom_up(False)
     if not base:
         base = memblock.alloc_range_nid(size, AREA_ALIGN, 0, end, NUMA_NO_NODE, True, caller)

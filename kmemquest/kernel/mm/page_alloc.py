@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kmemquest.kernel import gfp as _gfp
 from kmemquest.kernel.address import PAGE_SIZE, pfn_to_page
 from kmemquest.kernel.events import AllocationFailed
-from kmemquest.kernel.mm import buddy, page_exact, pcp, slowpath
+from kmemquest.kernel.mm import buddy, page_exact, page_poison, pcp, slowpath
 from kmemquest.kernel.mm.alloc_flags import ALLOC_NOFRAGMENT, ALLOC_WMARK_LOW
 from kmemquest.kernel.mm.page_check import (
     bad_to_hand_out,
@@ -228,6 +228,8 @@ class PageAllocator(FastPath):
             self._kasan.pages_freed(pfn, order)
         if self.init_on_free:
             self.machine.memory.zero_frames(pfn, 1 << order)
+        if self.poisons:
+            page_poison.poison(self.machine, pfn, order)
         if self._events.active:
             self._events.emit(pages_freed(pfn, order, zone, to_pcp))
         return True

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from kmemquest.kernel import gfp as _gfp
 from kmemquest.kernel.address import PAGE_SIZE
 from kmemquest.kernel.context import Context
+from kmemquest.kernel.mm import page_poison
 from kmemquest.kernel.mm.alloc_flags import ALLOC_NOFRAGMENT, ALLOC_WMARK_LOW
 from kmemquest.kernel.mm.buddy import free_one_page, pageblock_in_zone, rmqueue_smallest
 from kmemquest.kernel.mm.frame import ONCE
@@ -115,6 +116,7 @@ class FastPath(ZoneLayout):
         "from_pcp",
         "init_on_alloc",
         "init_on_free",
+        "poisons",
     )
 
     def __init__(self, machine: Machine) -> None:
@@ -125,7 +127,7 @@ class FastPath(ZoneLayout):
         self._checks = machine.checks
         self._kasan = machine.checks.kasan
         spec = machine.spec
-        poisoned = spec.option("page_poison", "0") not in ("0", "off")
+        poisoned = self.poisons = page_poison.wanted(spec)
         self.init_on_alloc = spec.option("init_on_alloc", "1") not in ("0", "off") and not poisoned
         """Whether every page is zeroed when handed out; on in a distribution's kernel."""
         self.init_on_free = spec.option("init_on_free", "0") in ("1", "on") and not poisoned

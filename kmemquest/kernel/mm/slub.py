@@ -21,7 +21,14 @@ from kmemquest.kernel.boot_layout import kernel_image
 from kmemquest.kernel.check.oops import page_fault_oops, warn, warn_once
 from kmemquest.kernel.events import CacheCreated
 from kmemquest.kernel.log import KERN_ERR
-from kmemquest.kernel.mm import slab_debug, slub_alloc, slub_create, slub_free, slub_pages
+from kmemquest.kernel.mm import (
+    page_poison,
+    slab_debug,
+    slub_alloc,
+    slub_create,
+    slub_free,
+    slub_pages,
+)
 from kmemquest.kernel.mm.slab_cache import KmemCache, Slab, walk_freelist
 from kmemquest.kernel.mm.slab_geometry import NO_OBJ_EXT, SLAB_HWCACHE_ALIGN, WORD
 from kmemquest.kernel.mm.slub_quarantine import Quarantine
@@ -67,7 +74,7 @@ class SlabAllocator:
         self.quarantine = Quarantine(self) if machine.checks.kasan is not None else None
         self.debug = slab_debug.parse_debug_option(spec)
         self.merging = not (spec.option("slab_nomerge") or spec.option("slub_nomerge"))
-        poisoned = spec.option("page_poison") in ("1", "on", "y")
+        poisoned = page_poison.wanted(spec)
         self.init_on_alloc = not poisoned and spec.option("init_on_alloc", "1") not in (
             "0",
             "off",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel import gfp as _gfp
 from kmemquest.kernel.address import PAGE_SHIFT, PAGE_SIZE, pfn_to_virt
-from kmemquest.kernel.mm import watermark
+from kmemquest.kernel.mm import page_poison, watermark
 from kmemquest.kernel.mm.alloc_flags import (
     ALLOC_HIGHATOMIC,
     ALLOC_KSWAPD,
@@ -150,6 +150,8 @@ def prep_new_page(
         machine.memory.zero_frames(pfn, 1 << order)
         pages.clock.now += PAGE_SIZE << order >> ZERO_COST_SHIFT
     else:
+        if pages.poisons:
+            page_poison.show_poison(machine, pfn, order)
         machine.memory.mark_stale(pfn_to_virt(pfn), 1 << order + PAGE_SHIFT)
     kasan = machine.checks.kasan
     if kasan is not None:

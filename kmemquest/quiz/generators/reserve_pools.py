@@ -41,7 +41,7 @@ def mempool_yield(reserve: int, before: int, returned: int) -> int:
     return first + again
 
 
-@generator("mempool-reserve", "pools", 3)
+@generator("mempool-reserve", "other-allocators", 3)
 def mempool_reserve(chance: random.Random) -> Draft:
     """How many elements does a mempool give when memory is gone?"""
     reserve = chance.randint(3, 16)
@@ -101,7 +101,7 @@ def mempool_reserve(chance: random.Random) -> Draft:
     )
 
 
-@generator("percpu-footprint", "pools", 2)
+@generator("percpu-footprint", "other-allocators", 2)
 def percpu_footprint(chance: random.Random) -> Draft:
     """How many bytes does alloc_percpu take over all CPUs?"""
     cpus = chance.choice((2, 4, 8, 16))

@@ -33,7 +33,7 @@ def most_refused(minimum: int, request: str) -> int:
     return refused
 
 
-@generator("reserve-depth", "watermarks", 4)
+@generator("reserve-depth", "zones", 4)
 def reserve_depth(chance: random.Random) -> Draft:
     """Which mark must stay free for a request in the slow path?"""
     minimum = chance.randrange(400, 20_000, 8)

@@ -20,7 +20,7 @@ def _pages(number: int) -> str:
     return _("{number} pages").format(number=number)
 
 
-@generator("zone-high-mark", "watermarks", 3)
+@generator("zone-high-mark", "zones", 3)
 def zone_high_mark(chance: random.Random) -> Draft:
     """Given min and the managed pages of a zone, what is another of its marks?"""
     ram = chance.choice(_MIB) * MIB
@@ -118,7 +118,7 @@ def zones_of_machine(chance: random.Random) -> Draft:
     )
 
 
-@generator("min-free-growth", "watermarks", 4)
+@generator("min-free-growth", "zones", 4)
 def min_free_growth(chance: random.Random) -> Draft:
     """How does min_free_kbytes follow the size of RAM, without transparent huge pages?"""
     small = chance.choice((32, 48, 64, 96, 128))

@@ -42,6 +42,21 @@ class CampaignScreen(GameScreen):
             palette=False,
         ),
         Operation(
+            "campaign.world-before",
+            "left,left_square_bracket",
+            "world(-1)",
+            N_("world before"),
+            N_("Go to the first level of the world, then of the one before."),
+        ),
+        Operation(
+            "campaign.world-after",
+            "right,right_square_bracket",
+            "world(1)",
+            N_("worlds"),
+            N_("Go to the first level of the next world."),
+            shown="←→",
+        ),
+        Operation(
             "campaign.anyway",
             "a",
             "anyway",
@@ -95,17 +110,23 @@ class CampaignScreen(GameScreen):
             if needed in self.entries and not store.level(needed).passed
         ]
 
+    def _passed_of(self, world: str) -> str:
+        store = self.game.services.store
+        there = [entry.id for entry in self.entries.values() if entry.world == world]
+        return f"{sum(store.level(name).passed for name in there)}/{len(there)}"
+
     def _show_map(self) -> None:
         store = self.game.services.store
         choices: list[Choice] = []
         world = ""
         total = passed = 0
+        numbers = max((len(entry.number) for entry in self.entries.values()), default=0)
         for entry in self.entries.values():
             if entry.world != world:
                 if choices:
                     choices.append(Choice("", ""))
                 world = entry.world
-                choices.append(Choice("", f" {world}"))
+                choices.append(Choice("", f" {world}  {self._passed_of(world)}"))
             progress = store.level(entry.id)
             total += progress.best_stars
             passed += progress.passed
@@ -115,7 +136,7 @@ class CampaignScreen(GameScreen):
             choices.append(
                 Choice(
                     entry.id,
-                    f"{entry.number}  {entry.title}",
+                    f"{entry.number:<{numbers}}  {entry.title}",
                     tail=f"{entry.teaches}  {stars(glyph, progress.best_stars)}",
                     mark=mark,
                     mark_tone="good" if progress.passed else "quiet" if locked else "link",
@@ -158,6 +179,22 @@ class CampaignScreen(GameScreen):
                 state if missing else _("difficulty {bullets}").format(bullets=difficulty),
             ),
         )
+
+    def action_world(self, by: int) -> None:
+        """Move to the first level of a neighbouring world."""
+        levels = self.query_one("#map", ChoiceList)
+        here = levels.current.id if levels.current else ""
+        firsts: dict[str, str] = {}
+        for entry in self.entries.values():
+            firsts.setdefault(entry.world, entry.id)
+        if here not in self.entries:
+            return
+        starts = list(firsts.values())
+        place = list(firsts).index(self.entries[here].world)
+        if by > 0 or here == starts[place]:
+            place += by
+        levels.move_to(starts[min(max(place, 0), len(starts) - 1)])
+        levels.show_heading()
 
     @on(ChoiceList.Chosen, "#map")
     def action_open(self) -> None:

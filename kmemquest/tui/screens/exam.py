@@ -181,7 +181,7 @@ class ExamScreen(QuestionScreen):
         rows = []
         for place, slot in enumerate(self.sitting.paper.slots):
             answered = place in self.sitting.grades
-            mark = self.glyphs.met if answered else self.glyphs.open_goal
+            mark = self.glyphs.bullet if answered else self.glyphs.open_goal
             flag = f"{self.glyphs.flag} " if place in self.sitting.flagged else ""
             label = flag + self.game.services.trainer.title(slot.topic)
             tail = _("answered") if answered else _("open")

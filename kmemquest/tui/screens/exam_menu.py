@@ -8,7 +8,7 @@ from datetime import datetime
 from textual import on
 from textual.app import ComposeResult
 
-from kmemquest.i18n import N_, _, language, ngettext
+from kmemquest.i18n import N_, _, language
 from kmemquest.quiz.bank import Bank
 from kmemquest.quiz.exam import MOST_SEED, CannotDraw, Sitting, draw_paper
 from kmemquest.quiz.exam_model import blueprint_text, shipped_blueprints
@@ -44,7 +44,8 @@ class ExamMenuScreen(GameScreen):
         super().__init__()
         self._bank = bank
         self._seed: int | None = None
-        self._blueprints = {each.id: each for each in shipped_blueprints()}
+        shortest_first = sorted(shipped_blueprints(), key=lambda each: each.minutes)
+        self._blueprints = {each.id: each for each in shortest_first}
 
     def body(self) -> ComposeResult:
         """Words and the list."""
@@ -117,8 +118,6 @@ class ExamMenuScreen(GameScreen):
 
         sitting = Sitting(paper, self._bank, language(), now())
         self.app.push_screen(ExamScreen(sitting))
-        words = ngettext("{n} question, {m} minutes", "{n} questions, {m} minutes", blueprint.count)
-        self.notify(words.format(n=blueprint.count, m=blueprint.minutes), timeout=4)
 
     def action_seed(self) -> None:
         """Ask for the number of the paper."""

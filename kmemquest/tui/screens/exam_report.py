@@ -7,7 +7,7 @@ import asyncio
 from textual import on
 from textual.app import ComposeResult
 
-from kmemquest.i18n import N_, _
+from kmemquest.i18n import N_, _, ngettext
 from kmemquest.quiz.answer_key import settled
 from kmemquest.quiz.exam import ExamReport, Sitting
 from kmemquest.quiz.grade import Grade
@@ -59,11 +59,16 @@ class ExamReportScreen(GameScreen):
 
     def _verdict(self) -> list[tuple[str, str]]:
         total = self.result.total
-        words = _("{reached} of {possible} points ({share} %), {minutes} minutes.").format(
+        minutes = max(round(self.result.minutes), 1)
+        words = ngettext(
+            "{reached} of {possible} points ({share} %), {minutes} minute.",
+            "{reached} of {possible} points ({share} %), {minutes} minutes.",
+            minutes,
+        ).format(
             reached=f"{total.reached:g}",
             possible=total.possible,
             share=round(100 * total.share),
-            minutes=round(self.result.minutes),
+            minutes=minutes,
         )
         if self.result.passed:
             verdict = ("good", f"{self.glyphs.met} " + _("Passed."))
@@ -99,7 +104,7 @@ class ExamReportScreen(GameScreen):
         names = {entry.id: entry for entry in self.game.services.library.entries()}
         rows: list[Choice] = []
         for topic in self.result.gaps:
-            advice = study_map().advise(topic, self.result.gap_tags)
+            advice = study_map().advise(topic, self.result.gap_tags.get(topic, ()))
             title = self.game.services.trainer.title(topic)
             rows += [Choice("", ""), Choice("", _("To study: {topic}").format(topic=title))]
             for level in advice.levels:
@@ -112,9 +117,10 @@ class ExamReportScreen(GameScreen):
                         Choice("level " + level, label, mark=self.glyphs.pointer,
                                mark_tone="accent")
                     )  # fmt: skip
-            if advice.read:
-                words = _("Read: {documents}").format(documents=", ".join(advice.read))
-                rows.append(Choice("", "  " + words, tone="quiet"))
+            rows += [
+                Choice("", "    " + _("Read {document}").format(document=document), tone="quiet")
+                for document in advice.read
+            ]
         return rows
 
     def _answers(self) -> list[Choice]:
@@ -128,9 +134,8 @@ class ExamReportScreen(GameScreen):
                 tone = "good" if grade.passed else "bad"
                 tail = f"{grade.score * slot.points:g}/{slot.points}"
             first = self._sitting.question(place).prompt.strip().split("\n")[0]
-            rows.append(
-                Choice(f"answer {place}", first, f"{place + 1:>2}", tail, mark=mark, mark_tone=tone)
-            )
+            label = f"{place + 1:>2}  {first}"
+            rows.append(Choice(f"answer {place}", label, tail=tail, mark=mark, mark_tone=tone))
         return rows
 
     # --- opening ------------------------------------------------------------------------------

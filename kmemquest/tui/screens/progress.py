@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 
 from kmemquest.i18n import _, ngettext
 from kmemquest.tui.glyphs import stars
+from kmemquest.tui.model import LevelEntry
 from kmemquest.tui.operations import BACK
 from kmemquest.tui.screens.base import GameScreen, bindings
 from kmemquest.tui.screens.paper import SCROLL
@@ -37,18 +38,27 @@ class ProgressScreen(GameScreen):
     def _levels(self) -> list[Paragraph]:
         store = self.game.services.store
         lines: list[Paragraph] = [("title", _("Levels"))]
-        entries = self.game.services.library.entries()
-        for entry in entries:
-            progress = store.level(entry.id)
-            title = fit(f"{entry.number}  {entry.title}", 44, self.glyphs.ellipsis)
-            if progress.attempts:
-                words = ngettext("{n} attempt", "{n} attempts", progress.attempts)
-                words = words.format(n=progress.attempts)
-                tone = "plain" if progress.passed else "quiet"
-                lines.append((tone, f"{title} {stars(self.glyphs, progress.best_stars)}  {words}"))
-            else:
-                lines.append(("quiet", f"{title} {self.glyphs.dash}"))
+        worlds: dict[str, list[LevelEntry]] = {}
+        for entry in self.game.services.library.entries():
+            worlds.setdefault(entry.world, []).append(entry)
+        for world, entries in worlds.items():
+            passed = sum(store.level(entry.id).passed for entry in entries)
+            reached = sum(store.level(entry.id).best_stars for entry in entries)
+            filled = round(20 * passed / len(entries))
+            bar = self.glyphs.fill * filled + self.glyphs.empty * (20 - filled)
+            title = fit(world, 30, self.glyphs.ellipsis)
+            tail = f"{passed}/{len(entries)}  {reached}/{3 * len(entries)} {self.glyphs.star}"
+            lines.append(("plain" if passed else "quiet", f"{title} {bar}  {tail}"))
+            lines += [self._tried(entry) for entry in entries if store.level(entry.id).attempts]
         return [*lines, ("plain", "")]
+
+    def _tried(self, entry: LevelEntry) -> Paragraph:
+        progress = self.game.services.store.level(entry.id)
+        title = fit(f"  {entry.number}  {entry.title}", 44, self.glyphs.ellipsis)
+        words = ngettext("{n} attempt", "{n} attempts", progress.attempts)
+        words = words.format(n=progress.attempts)
+        tone = "plain" if progress.passed else "quiet"
+        return tone, f"{title} {stars(self.glyphs, progress.best_stars)}  {words}"
 
     def _quiz(self) -> list[Paragraph]:
         store = self.game.services.store

@@ -30,7 +30,14 @@ ANSWER = Operation(
     N_("Give the answer; afterwards go to the next question. In an editor: Ctrl+R."),
     shown="⏎",
 )
-NEXT = Operation("quiz.next", "", "submit", N_("next"), N_("On to the next question."), shown="⏎")
+NEXT = Operation(
+    "quiz.next",
+    "",
+    "submit",
+    N_("next question"),
+    N_("On to the next question."),
+    shown="⏎",
+)
 MARK = Operation(
     "quiz.mark",
     "space",

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
-from kmemquest.i18n import _
+from kmemquest.i18n import _, ngettext
 from kmemquest.quiz.review_plan import Settings
 from kmemquest.quiz.review_state import DayState, forecast, retention
 from kmemquest.tui.operations import BACK
@@ -81,9 +81,10 @@ class ReportScreen(GameScreen):
             yield from self._exams()
 
     def _answers_words(self, days: tuple[DayState, ...]) -> str:
-        return _("{total} answers on {active} days.").format(
-            total=sum(day.grades for day in days), active=sum(day.grades > 0 for day in days)
-        )
+        active = sum(day.grades > 0 for day in days)
+        return ngettext(
+            "{total} answers on {active} day.", "{total} answers on {active} days.", active
+        ).format(total=sum(day.grades for day in days), active=active)
 
     def _retention_words(self, days: tuple[DayState, ...]) -> str:
         known = sum(day.known for day in days)

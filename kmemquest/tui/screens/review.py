@@ -153,8 +153,8 @@ class ReviewScreen(GameScreen):
         else:
             state = _("recall {share} %").format(share=round(100 * review.recall(key, now())))
         topic = fit(self._title(item.topic), TOPIC, self.glyphs.ellipsis).rstrip()
-        tail = f"{topic} · {state}"
-        return Choice("item " + key, item.name.replace("-", " "), tail=tail, note=note)
+        name = item.name.replace("-", " ")
+        return Choice("item " + key, topic, tail=f"{name} · {state}", note=note)
 
     def _topics(self) -> list[Choice]:
         rows = []

@@ -33,6 +33,15 @@ _CANCEL = Operation(
 _CLOSE = Operation(
     "sheet.close", "escape,q,enter", "cancel", N_("close"), N_("Close this sheet."), shown="⏎"
 )
+_SIDEWAYS = Operation(
+    "sheet.sideways",
+    "",
+    "nothing",
+    N_("sideways"),
+    N_("Move what is wider than the sheet."),
+    shown="←→",
+    palette=False,
+)
 _TAKE = Operation("sheet.take", "", "take", N_("this machine"), N_("Boot this machine."), shown="⏎")
 _CHANGE = Operation(
     "sheet.change",
@@ -96,8 +105,8 @@ class FileSheet(ModalScreen[None]):
 
     NAME = "sandbox-file"
     CSS_PATH = "sandbox.tcss"
-    OPERATIONS = (_CLOSE,)
-    BINDINGS = bindings(OPERATIONS)
+    OPERATIONS = (_SIDEWAYS, _CLOSE)
+    BINDINGS = bindings((_CLOSE,))
     AUTO_FOCUS = "#text"
 
     def __init__(self, name: str, lines: Sequence[str]) -> None:

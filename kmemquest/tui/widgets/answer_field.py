@@ -448,6 +448,11 @@ class LineField(AnswerField):
         self._view.pick_line(self.question.options[LETTERS.index(key)].line)
         return True
 
+    def reveal(self, grade: Grade) -> None:
+        """Nothing is left to pick."""
+        if not grade.given:
+            self.query_one("#line", Prose).display = False
+
     def take_focus(self) -> None:
         """The driver has the keyboard."""
         self._view.focus_driver()

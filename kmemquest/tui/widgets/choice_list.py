@@ -239,6 +239,13 @@ class ChoiceList(LineView, can_focus=True):
             self.show_row(rows[-1])
             self.show_row(rows[0])
 
+    def show_heading(self) -> None:
+        """Scroll so that the entry under the cursor stands at the top, below its heading."""
+        rows = self._rows_of(self.index)
+        if rows:
+            headed = self.index > 0 and not self._choices[self.index - 1].id
+            self.scroll_to(y=rows[0] - headed, animate=False)
+
     def action_move(self, by: int) -> None:
         """Move the cursor over headings."""
         able = [number for number, choice in enumerate(self._choices) if choice.id]

@@ -3,7 +3,7 @@
 
 #define __kmq_assert(condition, text, ...) _Static_assert(condition, text)
 #define static_assert(condition, ...) __kmq_assert(condition, ##__VA_ARGS__, #condition)
-#define BUILD_BUG_ON_ZERO(e) ((int)(sizeof(char[1 - 2 * !!(e)]) - 1))
+#define BUILD_BUG_ON_ZERO(e) ((int)sizeof(struct { int:(-!!(e)); }))
 #define BUILD_BUG_ON_MSG(condition, text) _Static_assert(!(condition), text)
 #define BUILD_BUG_ON(condition) _Static_assert(!(condition), "BUILD_BUG_ON failed: " #condition)
 

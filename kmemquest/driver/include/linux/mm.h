@@ -25,6 +25,7 @@
 #define PHYS_PFN(x) ((unsigned long)((x) >> PAGE_SHIFT))
 
 struct page *virt_to_page(const void *kaddr);
+#define virt_to_page(kaddr) virt_to_page((const void *)(kaddr))
 struct page *pfn_to_page(unsigned long pfn);
 unsigned long page_to_pfn(const struct page *page);
 phys_addr_t page_to_phys(const struct page *page);

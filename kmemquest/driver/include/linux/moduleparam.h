@@ -2,7 +2,29 @@
 #define _LINUX_MODULEPARAM_H
 #include <linux/init.h>
 
+/* The variable must have the type that the word says; signs may differ, as in a kernel build. */
+#define __kmq_is(variable, type) __builtin_types_compatible_p(typeof(variable), type)
+#define __param_check(variable, type) \
+	_Static_assert(__kmq_is(variable, type), \
+		       "return from incompatible pointer type: " #variable " is no " #type);
+#define __param_check_sign(variable, type) \
+	_Static_assert(__kmq_is(variable, type) || __kmq_is(variable, unsigned type), \
+		       "return from incompatible pointer type: " #variable " is no " #type);
+#define param_check_byte(variable) __param_check(variable, unsigned char)
+#define param_check_short(variable) __param_check_sign(variable, short)
+#define param_check_ushort(variable) __param_check_sign(variable, short)
+#define param_check_int(variable) __param_check_sign(variable, int)
+#define param_check_uint(variable) __param_check_sign(variable, int)
+#define param_check_hexint(variable) __param_check_sign(variable, int)
+#define param_check_long(variable) __param_check_sign(variable, long)
+#define param_check_ulong(variable) __param_check_sign(variable, long)
+#define param_check_ullong(variable) __param_check_sign(variable, long long)
+#define param_check_charp(variable) __param_check(variable, char *)
+#define param_check_bool(variable) __param_check(variable, bool)
+#define param_check_invbool(variable) __param_check(variable, bool)
+
 #define module_param_named(name, variable, type, perm) \
+	param_check_##type(variable) \
 	__kmq_modinfo("kmq_param=" #name ":" #variable ":" #type ":" #perm)
 #define module_param(name, type, perm) module_param_named(name, name, type, perm)
 #define module_param_string(name, string, len, perm) \
