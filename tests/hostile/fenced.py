@@ -15,7 +15,10 @@ MIB: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the child returned or raised, its processor seconds and its largest size in bytes."""
+    """What the child returned or raised, its processor seconds, and by how many bytes it grew.
+
+    A forked child begins with its parent's pages, which are not its own doing.
+    """
 
     value: Any
     trouble: str
@@ -31,13 +34,14 @@ def fenced(function: Callable[[], Any], *, seconds: int, memory: int = 2048 * MI
     child = os.fork()
     if child == 0:
         os.close(reading)
+        inherited = _resident()
         signal.signal(signal.SIGXCPU, signal.SIG_DFL)
         try:
             resource.setrlimit(resource.RLIMIT_CPU, (_spent() + seconds + 1,) * 2)
             resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-            answer = pickle.dumps((function(), ""))
+            answer = pickle.dumps((function(), "", inherited))
         except BaseException:
-            answer = pickle.dumps((None, traceback.format_exc()))
+            answer = pickle.dumps((None, traceback.format_exc(), inherited))
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(answer)
         os._exit(0)
@@ -45,8 +49,18 @@ def fenced(function: Callable[[], Any], *, seconds: int, memory: int = 2048 * MI
     with os.fdopen(reading, "rb") as pipe:
         answer = pipe.read()
     _, status, usage = os.wait4(child, 0)
-    value, trouble = pickle.loads(answer) if answer else (None, f"died: wait status {status}")
-    return Outcome(value, trouble, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    died = (None, f"died: wait status {status}", 0)
+    value, trouble, inherited = pickle.loads(answer) if answer else died
+    grown = usage.ru_maxrss * 1024 - inherited
+    return Outcome(value, trouble, usage.ru_utime + usage.ru_stime, grown)
+
+
+def _resident() -> int:
+    """Return the bytes of memory that this process has in RAM; 0 where nothing tells."""
+    if not os.path.exists("/proc/self/statm"):
+        return 0
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _spent() -> int:
