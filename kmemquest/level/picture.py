@@ -7,6 +7,7 @@ kernel units: pfns, pages, bytes.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -176,6 +177,17 @@ def _paint(frames: bytearray, start: int, end: int, kind: int) -> None:
         frames[start:end] = bytes([kind]) * (end - start)
 
 
+def _paint_blocks(frames: bytearray, blocks: Iterable[int], order: int, kind: int) -> None:
+    """Paint blocks of 2**order frames, all of them within the machine."""
+    if order == 0:
+        for pfn in blocks:
+            frames[pfn] = kind
+        return
+    colour = bytes([kind]) * (1 << order)
+    for pfn in blocks:
+        frames[pfn : pfn + (1 << order)] = colour
+
+
 def _memblock(
     machine: Machine,
 ) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
@@ -193,12 +205,10 @@ def _zone(zone: Zone, frames: bytearray) -> ZonePicture:
         for order, listed in enumerate(lists):
             for start, end in listed.runs:
                 _paint(frames, start, end, FREE)
-            for pfn in (*listed.front, *listed.back):
-                _paint(frames, pfn, pfn + (1 << order), FREE)
+            _paint_blocks(frames, (*listed.front, *listed.back), order, FREE)
     for pageset in zone.pagesets:
         for index, blocks in enumerate(pageset.lists):
-            for pfn in blocks:
-                _paint(frames, pfn, pfn + (1 << PCP_LIST_ORDER[index]), PCP)
+            _paint_blocks(frames, blocks, PCP_LIST_ORDER[index], PCP)
     low, middle, high = (zone.mark(which) for which in range(3))
     return ZonePicture(
         zone.node,
@@ -236,7 +246,10 @@ def _cache(cache: KmemCache, owned: list[Slab], frames: bytearray) -> CachePictu
 def _paint_movable(machine: Machine, frames: bytearray) -> None:
     movable = machine.pages.movable
     for pfn, order in machine.pages.frames.lru.items():
-        _paint(frames, pfn, pfn + (1 << order), PAGE_CACHE)
+        if order:
+            _paint(frames, pfn, pfn + (1 << order), PAGE_CACHE)
+        else:
+            frames[pfn] = PAGE_CACHE
     for pfn in movable:
         if 0 <= pfn < len(frames):
             frames[pfn] = PAGE_CACHE

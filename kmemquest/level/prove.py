@@ -17,9 +17,11 @@ from kmemquest.level.attempt import Attempt
 from kmemquest.level.demonstrate import Demonstration, demonstrate
 from kmemquest.level.diagnose import accepted_answers, is_right
 from kmemquest.level.evidence import Evidence
+from kmemquest.level.goals_faults import SurvivesFaults
 from kmemquest.level.habits import habits_of
 from kmemquest.level.load import Level, load_level
 from kmemquest.level.model import WRITTEN, Slot
+from kmemquest.level.recorder import MAX_LOCALS
 from kmemquest.level.recording import Recording
 from kmemquest.level.sweep import run_sweep
 from kmemquest.level.verdict import Verdict, judge
@@ -86,6 +88,11 @@ class _Prover:
         self.habits: tuple[str, ...] = ()
         self._trying: dict[str, str] = dict(level.file.solution)
         self._known: dict[tuple[tuple[str, str], ...], Verdict] = {}
+        self._glanced: dict[tuple[tuple[str, str], ...], Verdict] = {}
+        self._faultless = frozenset(
+            goal.id for goal in level.goals if not isinstance(goal.predicate, SurvivesFaults)
+        )
+        """Goals whose verdict does not wait for a fault sweep."""
 
     def prove(self) -> None:
         """Run everything; an answer that breaks the simulator is a problem, not a traceback."""
@@ -106,7 +113,7 @@ class _Prover:
             )
 
     def _check_all(self) -> None:
-        solved = self._run(dict(self.level.file.solution))
+        solved = self._run(dict(self.level.file.solution), most_locals=MAX_LOCALS)
         if not self._builds(solved):
             return
         self._check_start()
@@ -129,28 +136,40 @@ class _Prover:
         document: Document = self.level.document
         self.problems.append(document.problem(path, message, hint, key=key))
 
-    def _run(self, answers: dict[str, str]) -> Recording:
+    def _run(self, answers: dict[str, str], most_locals: int = 0) -> Recording:
+        """Run and judge; no goal looks at variables, so most runs keep none."""
         self.runs += 1
         self._trying = answers
-        recording = Attempt(self.level, answers).run()
-        self._known[tuple(sorted(answers.items()))] = judge(self.level, recording)
+        recording = replace(Attempt(self.level, answers).trial(), most_locals=most_locals).run()
+        self._known[_key(answers)] = judge(self.level, recording)
         return recording
 
     def _verdict(self, answers: dict[str, str]) -> Verdict:
-        key = tuple(sorted(answers.items()))
+        key = _key(answers)
         if key not in self._known:
             self._run(answers)
         return self._known[key]
 
     def _glance(self, answers: dict[str, str]) -> Verdict:
         """Like `_verdict`, for the outcome and the prediction only: no allocation is failed."""
-        known = self._known.get(tuple(sorted(answers.items())))
+        key = _key(answers)
+        known = self._known.get(key) or self._glanced.get(key)
         if known is not None:
             return known
+        if len(self._faultless) == len(self.level.goals):
+            return self._verdict(answers)
         self.runs += 1
         self._trying = answers
-        recording = replace(Attempt(self.level, answers).trial(), faults=False).run()
-        return judge(self.level, recording)
+        trial = replace(Attempt(self.level, answers).trial(), faults=False, most_locals=0)
+        self._glanced[key] = judge(self.level, trial.run())
+        return self._glanced[key]
+
+    def _passes(self, answers: dict[str, str]) -> bool:
+        """Tell whether answers pass; allocations are failed only if all else is well."""
+        glanced = self._glance(answers)
+        if not self._faultless.isdisjoint(glanced.failed_goals):
+            return False
+        return self._verdict(answers).passed
 
     def _check_refs(self) -> None:
         for index, ref in enumerate(self.level.file.refs):
@@ -192,14 +211,14 @@ class _Prover:
         return False
 
     def _check_start(self) -> None:
-        if self._verdict({}).passed:
+        if self._passes({}):
             self._wrong(("slots",), "the level passes with nothing answered", "add a goal")
         listed = {
             name: ",".join(slot.options)
             for name, slot in self.level.file.slots.items()
             if slot.kind == "order"
         }
-        if listed and self._verdict({**self.level.file.solution, **listed}).passed:
+        if listed and self._passes({**self.level.file.solution, **listed}):
             name = next(iter(listed))
             hint = "list the options in another order"
             self._wrong(("slots", name, "options"), "the order as listed is already right", hint)
@@ -298,7 +317,7 @@ class _Prover:
         for option in slot.options:
             if option in explained:
                 continue
-            if not self._verdict({**self.level.file.solution, name: option}).passed:
+            if not self._passes({**self.level.file.solution, name: option}):
                 message = f"{option!r} fails, and no entry of wrong tells why"
                 self._wrong(
                     ("slots", name, "options", option), message, "add it to wrong", key=True
@@ -353,13 +372,18 @@ class _Prover:
 
     def _check_determinism(self, solved: Recording) -> None:
         self.runs += 1
-        if Attempt(self.level, self.level.file.solution).run().digest() != solved.digest():
+        again = replace(Attempt(self.level, self.level.file.solution).trial(), faults=False)
+        if again.run().digest() != replace(solved, faults=None).digest():
             self._wrong((), "two runs of the solution differ", BUG)
 
     def _habits_that_pass(self) -> Iterator[str]:
         for habit, answers in habits_of(self.level.file).items():
-            if self._verdict(answers).passed:
+            if self._passes(answers):
                 yield habit
+
+
+def _key(answers: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(answers.items()))
 
 
 def _answers(slot: Slot) -> Iterator[str]:

@@ -106,12 +106,11 @@ class Recorder:
 
     def finished_steps(self) -> tuple[Step, ...]:
         """Return the steps, each with the events until the next one begins."""
-        from dataclasses import replace
-
         ends = [step.first_event for step in self.steps[1:]] + [len(self.events)]
-        return tuple(
-            replace(step, last_event=end) for step, end in zip(self.steps, ends, strict=True)
-        )
+        for step, end in zip(self.steps, ends, strict=True):
+            # Nobody has seen these steps yet: a copy of each would take as long as the step did.
+            object.__setattr__(step, "last_event", end)
+        return tuple(self.steps)
 
     # --- running --------------------------------------------------------------------------
 
@@ -153,4 +152,6 @@ class Recorder:
 
 
 def _locals(info: StepInfo, most: int) -> tuple[StepLocal, ...]:
-    return tuple(StepLocal(name, kind, text) for name, kind, text in list(info.locals())[:most])
+    if not most:
+        return ()
+    return tuple(StepLocal(name, kind, text) for name, kind, text in info.locals()[:most])

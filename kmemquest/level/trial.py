@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from kmemquest.kernel.spec import MachineSpec
-from kmemquest.level.picture import EMPTY, take_picture
+from kmemquest.level.picture import EMPTY, Picture, take_picture
 from kmemquest.level.recorder import MAX_LOCALS, Recorder, RunCancelled
 from kmemquest.level.recording import Recording
 from kmemquest.level.source import DriverSource
@@ -34,9 +34,19 @@ MAX_FAULT_STATEMENTS: Final = 3_000_000
 MAX_BOOTED: Final = 6
 """Booted machines kept per process; a level retried starts from its snapshot."""
 
-_booted: dict[tuple[MachineSpec, int, str, bool], bytes] = {}
 _alone: Final = threading.RLock()
 """Builds share headers and the interpreter's recursion limit: one thread at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Booted:
+    """A machine ready for its driver, and what it looks like."""
+
+    snapshot: bytes
+    picture: Picture
+
+
+_booted: dict[tuple[MachineSpec, int, str, bool], _Booted] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +96,7 @@ class Trial:
         self, cancelled: Callable[[], bool] | None, findings: list[Finding] | None
     ) -> Recording:
         from kmemquest.driver.build import build
+        from kmemquest.kernel.machine import Machine
         from kmemquest.kernel.text.proc import proc_file
 
         built = build(self.source.text, self.file, builtin=self.builtin)
@@ -101,9 +112,9 @@ class Trial:
         )
         if built.module is None or not built.ok:
             return replace(blank, outcome="does-not-compile")
-        machine = booted_machine(self.spec, self.wear, self.uptime, builtin=self.builtin)
+        start = _boot(self.spec, self.wear, self.uptime, builtin=self.builtin)
+        machine = Machine.restore(start.snapshot)
         recorder = Recorder(machine, self.file, cancelled, self.most_locals)
-        before = take_picture(machine)
         if findings is None:
             recorder.run(built.module, list(self.script), watch=self.watch)
         else:
@@ -111,7 +122,7 @@ class Trial:
                 recorder.run(built.module, list(self.script), watch=self.watch)
         return replace(
             blank,
-            picture=before,
+            picture=start.picture,
             events=tuple(recorder.events),
             steps=recorder.finished_steps(),
             outcome=recorder.outcome,
@@ -135,9 +146,7 @@ class Trial:
             if cancelled is not None and cancelled():
                 raise RunCancelled
 
-        snapshot = booted_machine(
-            self.spec, self.wear, self.uptime, builtin=self.builtin
-        ).snapshot()
+        snapshot = _boot(self.spec, self.wear, self.uptime, builtin=self.builtin).snapshot
         try:
             steps = parse_script(list(self.script))
         except ScriptError:
@@ -181,8 +190,8 @@ def sweep(trial: Trial) -> FaultSweep | None:
         built = build(trial.source.text, trial.file, builtin=trial.builtin)
         if built.module is None or not built.ok:
             return None
-        machine = booted_machine(trial.spec, trial.wear, trial.uptime, builtin=trial.builtin)
-        return sweep_driver(built.module, machine.snapshot(), parse_script(list(trial.script)))
+        start = _boot(trial.spec, trial.wear, trial.uptime, builtin=trial.builtin)
+        return sweep_driver(built.module, start.snapshot, parse_script(list(trial.script)))
 
 
 def diagnose(source: str, file: str, *, builtin: bool = False) -> tuple[Diagnostic, ...]:
@@ -200,16 +209,23 @@ def booted_machine(spec: MachineSpec, seed: int, uptime: str, *, builtin: bool) 
     """
     from kmemquest.kernel.machine import Machine
 
+    return Machine.restore(_boot(spec, seed, uptime, builtin=builtin).snapshot)
+
+
+def _boot(spec: MachineSpec, seed: int, uptime: str, *, builtin: bool) -> _Booted:
+    from kmemquest.kernel.machine import Machine
+
     key = (spec, seed, uptime, builtin)
-    snapshot = _booted.pop(key, None)
-    if snapshot is None:
+    found = _booted.pop(key, None)
+    if found is None:
         machine = Machine(spec) if builtin else Machine.boot(spec)
         if not builtin and uptime != "fresh":
             from kmemquest.kernel.history import age
 
             age(machine, seed, uptime)
         snapshot = machine.snapshot()
-    _booted[key] = snapshot
+        found = _Booted(snapshot, take_picture(Machine.restore(snapshot)))
+    _booted[key] = found
     while len(_booted) > MAX_BOOTED:
         del _booted[next(iter(_booted))]
-    return Machine.restore(snapshot)
+    return found

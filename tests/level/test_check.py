@@ -120,6 +120,6 @@ def test_an_answer_that_breaks_the_simulator_is_told_and_is_no_traceback(
     def fail(self: object) -> None:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr("kmemquest.level.attempt.Attempt.run", fail)
+    monkeypatch.setattr("kmemquest.level.trial.Trial.run", fail)
     (error,) = check_paths([PILOT]).errors
     assert "breaks the simulator: ZeroDivisionError: oh" in error.message

@@ -26,6 +26,8 @@ SEEK_END: Final = 2
 SEEKABLE: Final = 0x4 | 0x8 | 0x10
 """FMODE_LSEEK, FMODE_PREAD and FMODE_PWRITE."""
 REGISTER_COST: Final = 9_000
+MOST_NODES: Final = 256
+"""Nodes in /dev that one cdev_add() makes; the numbers beyond work in no script."""
 
 
 @binds("misc_register")
@@ -111,7 +113,7 @@ def cdev_add(engine: Engine, cdev: int, first: int, count: int) -> int:
     machine.memory.store(cdev + abi.CDEV["dev"][0], 4, first)
     major, minor = first >> 20, first & 0xFFFFF
     _, name = world.regions.get((major, minor), (0, f"char{major}"))
-    for index in range(count):
+    for index in range(min(count, MOST_NODES)):
         node = name if count == 1 else f"{name}{index}"
         world.characters[node] = CharacterDevice(
             node, major, minor + index, operations, cdev, misc=False

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.driver.binding import binds
+from kmemquest.driver.bindings.pointer_arrays import load_pointers, store_pointer
 from kmemquest.driver.devices import kernel_string, world_of
 from kmemquest.driver.holdings import gave_back, gave_back_pages, got, node
 from kmemquest.driver.struct_page import (
@@ -116,13 +117,13 @@ def free_pages_exact(engine: Engine, address: int, size: int) -> None:
 @binds("alloc_pages_bulk_array")
 def alloc_pages_bulk_array(engine: Engine, flags: int, count: int, array: int) -> int:
     """Fill the empty slots of an array of page pointers; return how many slots are full."""
-    memory = engine.machine.memory
-    empty = [slot for slot in range(count) if not memory.load(array + 8 * slot, 8)]
+    slots = load_pointers(engine, array, count)
+    empty = [slot for slot, page in enumerate(slots) if not page]
     found = engine.machine.pages.alloc_pages_bulk(flags, len(empty))
     for slot, pfn in zip(empty, found, strict=False):
         page = pfn_to_page(pfn)
-        memory.store(array + 8 * slot, 8, page)
         got(engine, "pages", page, PAGE_SIZE, "alloc_pages_bulk_array")
+        store_pointer(engine, array, slot, page)
     return count - len(empty) + len(found)
 
 

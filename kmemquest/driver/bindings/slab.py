@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kmemquest.driver import abi
 from kmemquest.driver.binding import binds
+from kmemquest.driver.bindings.pointer_arrays import load_pointers, store_pointer
 from kmemquest.driver.holdings import ANY, KMALLOC, gave_back, gave_back_pages, got, node
 from kmemquest.kernel.address import is_direct_map_address, pfn_to_page, virt_to_pfn
 from kmemquest.kernel.gfp import ZERO
@@ -296,15 +297,14 @@ def kmem_cache_alloc_bulk(engine: Engine, address: int, flags: int, count: int, 
         return 0
     objects = engine.machine.slub.alloc_bulk(cache, flags, count)
     for index, found in enumerate(objects):
-        engine.machine.memory.store(array + 8 * index, 8, found)
         got(engine, "cache-object", found, cache.object_size, "kmem_cache_alloc_bulk")
+        store_pointer(engine, array, index, found)
     return len(objects)
 
 
 @binds("kmem_cache_free_bulk")
 def kmem_cache_free_bulk(engine: Engine, address: int, count: int, array: int) -> None:
-    memory = engine.machine.memory
-    objects = [memory.load(array + 8 * index, 8) for index in range(count)]
+    objects = load_pointers(engine, array, count)
     engine.machine.slub.free_bulk(find_cache(engine, address) if address else None, objects)
     for found in objects:
         gave_back(engine, found, "kmem_cache_free_bulk", *KMALLOC)

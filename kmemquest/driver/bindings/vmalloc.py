@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kmemquest.driver.binding import binds
+from kmemquest.driver.bindings.pointer_arrays import load_pointers
 from kmemquest.driver.holdings import VMALLOC, gave_back, got, node
 from kmemquest.kernel.address import page_to_pfn, pfn_to_page
 from kmemquest.kernel.gfp import GFP_KERNEL
@@ -98,8 +99,7 @@ def vfree_atomic(engine: Engine, address: int) -> None:
 
 @binds("vmap")
 def vmap(engine: Engine, pages: int, count: int, flags: int, protection: int) -> int:
-    memory = engine.machine.memory
-    frames = [page_to_pfn(memory.load(pages + 8 * index, 8)) for index in range(count)]
+    frames = [page_to_pfn(page) for page in load_pointers(engine, pages, count)]
     return got(engine, "vmap", engine.machine.vmalloc.vmap(frames), count << 12, "vmap")
 
 

@@ -25,6 +25,7 @@ from kmemquest.kernel.address import (
     PAGE_SIZE,
     is_vmalloc_address,
 )
+from kmemquest.kernel.check import shadow_dma, shadow_history
 from kmemquest.kernel.check.shadow_dma import DmaShadow
 from kmemquest.kernel.check.shadow_history import History, Life
 from kmemquest.kernel.events import CallMade, CopiedToUser, Event, Report
@@ -42,6 +43,10 @@ MOST_FINDINGS: Final = 200
 """Findings of one run; a loop over a freed array would make thousands."""
 
 
+_HEEDED: Final = shadow_history.HEEDED | shadow_dma.HEEDED | {CallMade, CopiedToUser}
+"""A run has a hundred times as many events of other types: they are passed over at once."""
+
+
 class Shadow:
     """Judges the accesses of driver code on one machine."""
 
@@ -56,6 +61,8 @@ class Shadow:
 
     def note(self, event: Event) -> None:
         """Take an event of the stream."""
+        if type(event) not in _HEEDED:
+            return
         self.history.note(event)
         self.dma.note(event)
         if isinstance(event, CopiedToUser):

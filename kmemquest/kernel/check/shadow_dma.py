@@ -196,3 +196,5 @@ _ACTS: Final[dict[type[Event], Callable[[DmaShadow, Any], None]]] = {
     DmaSynced: DmaShadow._synced,
     DeviceTouched: DmaShadow._touched,
 }
+HEEDED: Final = frozenset((*_ACTS, PagesFreed, ObjectFreed))
+"""Types of events that change what is known."""

@@ -178,3 +178,5 @@ _ACTS: Final[dict[type[Event], Callable[[History, Any], None]]] = {
     VmAreaCreated: History._area_created,
     VmAreaFreed: History._area_freed,
 }
+HEEDED: Final = frozenset(_ACTS)
+"""Types of events that change what is known."""
