@@ -11,10 +11,11 @@ with a sentence that tells what was expected. Running it is `kmemquest.driver.se
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from kmemquest.driver.script_text import FIRST_SLOT, step_text
 from kmemquest.kernel.spec import parse_size
 
 MAX_STEPS: Final = 500
@@ -24,8 +25,6 @@ MAX_TRANSFER: Final = 16 << 20
 CONTEXTS: Final = ("process", "softirq", "hardirq")
 PRESSURES: Final = ("page_cache", "hog", "drop_caches", "release")
 WHENCE: Final = ("set", "cur", "end")
-_TIMES: Final = ("time", "timeout", "every")
-"""Parameters that hold nanoseconds."""
 ACCESS: Final = {"read": 1, "write": 2, "rw": 3}
 
 
@@ -42,26 +41,7 @@ class ScriptStep:
 
     def __str__(self) -> str:
         """Return the step on one line, for logs and lists."""
-        shown = ", ".join(_shown(self.values))
-        return f"{self.word} ({shown})" if shown else self.word
-
-
-def _shown(values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the parameters that say something; those of a module as insmod takes them."""
-    for key, value in values.items():
-        if key in _TIMES and isinstance(value, int):
-            if value:
-                yield f"{key}: {_time_text(value)}"
-        elif isinstance(value, Mapping):
-            yield from (f"{name}={given}" for name, given in value.items())
-        elif value not in ("", (), [], None):
-            yield f"{key}: {value}"
-
-
-def _time_text(nanoseconds: int) -> str:
-    """Return a time as a script would write it: `50ms`."""
-    unit = next(unit for unit in ("s", "ms", "us", "ns") if nanoseconds % _UNITS[unit] == 0)
-    return f"{nanoseconds // _UNITS[unit]}{unit}"
+        return step_text(self.word, self.values)
 
 
 def parse_script(script: object) -> tuple[ScriptStep, ...]:
@@ -233,7 +213,7 @@ def _probe(detail: object) -> dict[str, Any]:
     outer.done()
     values: dict[str, Any] = {"bus": bus}
     if bus == "pci":
-        values["name"] = inner.text("name", "0000:00:03.0")
+        values["name"] = inner.text("name", FIRST_SLOT)
         values["vendor"] = inner.number("vendor", None, 0, 0xFFFF)
         values["device"] = inner.number("device", None, 0, 0xFFFF)
         values["irq"] = inner.number("irq", 11, 0, 255)
@@ -245,6 +225,7 @@ def _probe(detail: object) -> dict[str, Any]:
         values["memory"] = _ranges(inner, "memory")
         values["compatible"] = inner.text("compatible", "")
     values["reach"] = inner.number("address_bits", 0, 0, 64)
+    values["node"] = inner.number("node", -1, -1, 7)
     inner.done()
     return values
 
@@ -325,9 +306,8 @@ def _seek(detail: object) -> dict[str, Any]:
     whence = reader.text("whence", "set")
     if whence not in WHENCE:
         raise ScriptError("seek: whence must be set, cur or end")
-    values["whence"] = WHENCE.index(whence)
     reader.done()
-    return values
+    return values | {"whence": WHENCE.index(whence)}
 
 
 def _poll(detail: object) -> dict[str, Any]:

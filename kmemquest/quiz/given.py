@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from kmemquest.i18n import N_, _
+from kmemquest.i18n import N_, _, ngettext
 from kmemquest.quiz.question import Question
 
 GIVEN: Final[dict[str, str]] = {
@@ -58,8 +58,28 @@ def setting_line(question: Question) -> str:
     experiment = question.experiment
     if experiment is None:
         return ""
-    return _("Machine: {machine}; checkers: {checkers}; script: {script}").format(
-        machine=experiment.machine or "ram=256M,cpus=1",
-        checkers=experiment.checkers,
+    return _("Machine: {machine}, {kernel}. It goes: {script}.").format(
+        machine=_machine_words(experiment.machine),
+        kernel=_kernel_words(experiment.checkers),
         script=" → ".join(experiment.script_lines()),
     )
+
+
+def _machine_words(machine: str) -> str:
+    from kmemquest.driver.script_text import size_text
+    from kmemquest.kernel.spec import parse_machine_spec
+
+    spec = parse_machine_spec(machine)
+    words = [size_text(spec.ram)]
+    words.append(ngettext("{n} CPU", "{n} CPUs", spec.cpus).format(n=spec.cpus))
+    if spec.nodes > 1:
+        words.append(ngettext("{n} node", "{n} nodes", spec.nodes).format(n=spec.nodes))
+    return ", ".join((*words, *spec.options))
+
+
+def _kernel_words(checkers: str) -> str:
+    if checkers == "production":
+        return _("a production kernel")
+    if checkers == "debug":
+        return _("a debug kernel (KASAN and its kin)")
+    return _("a kernel with {option}").format(option=checkers)

@@ -240,13 +240,3 @@ def test_a_system_call_that_returns_with_a_lock_held() -> None:
         ("lock-not-released", "still held: lock")
     ]
     assert result.reports[0].headline == "BUG: scheduling while atomic: sh/141/0x00000002"
-
-
-def test_a_step_is_written_as_a_script_would_write_it() -> None:
-    steps = parse_script(["insmod", {"insmod": {"count": 8}}, {"advance": "50ms"}, {"irq": 17}])
-    assert [str(step) for step in steps] == [
-        "insmod",
-        "insmod (count=8)",
-        "advance (time: 50ms)",
-        "irq (line: 17, times: 1)",
-    ]
