@@ -41,8 +41,10 @@ def option_lines(question: Question) -> Iterator[str]:
 
 def option_text(question: Question, option: Option) -> str:
     """Return an option's text; suspicious lines with their number."""
-    if question.kind == "bug":
-        return _("line {line}: {text}").format(line=option.line, text=option.text)
+    if question.kind == "bug" and question.experiment is not None:
+        lines = question.experiment.driver.split("\n")
+        text = lines[option.line - 1].strip().replace("\t", " ")
+        return _("line {line}: {text}").format(line=option.line, text=text)
     return option.text
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from textual.binding import Binding, BindingType
@@ -33,6 +33,16 @@ class Operation:
         """The keys as help prints them."""
         names = [_KEY_NAMES.get(key, key.replace("shift+", "⇧")) for key in self.keys.split(",")]
         return " ".join(names)
+
+    @property
+    def while_typing(self) -> Operation:
+        """The operation as the key line prints it where letters are text."""
+        if len(self.shown) != 1 or not self.shown.isascii():
+            return self
+        for key in self.keys.split(","):
+            if len(key) > 1:
+                return replace(self, shown=_KEY_NAMES.get(key, key.capitalize()))
+        return replace(self, shown="")
 
 
 _KEY_NAMES: Final = {

@@ -188,3 +188,35 @@ async def test_q_leaves_a_question_at_once() -> None:
     async with asked(sample("single")) as (app, _screen, pilot):
         await press(pilot, "q")
         await until(pilot, lambda: name_of(app) == "home", "home")
+
+
+@pytest.mark.parametrize("kind", ["numeric", "code"])
+async def test_where_letters_are_text_the_key_line_names_keys_that_work(kind: str) -> None:
+    async with asked(sample(kind)) as (app, screen, pilot):
+        shown = {text for _op, text, _label in app.screen.query(KeyLine).first().entries()}
+        assert "F4" in shown
+        assert not shown & {"n", "q", "z"}
+        await press(pilot, *RIGHT[kind])
+        await until(pilot, lambda: screen.grade is not None, "a grade")
+        shown = {text for _op, text, _label in app.screen.query(KeyLine).first().entries()}
+        assert "q" in shown
+
+
+async def test_f4_skips_while_a_number_is_typed() -> None:
+    async with asked(sample("numeric")) as (app, _screen, pilot):
+        await press(pilot, "1", "f4")
+        await until(pilot, lambda: name_of(app) == "home", "the end of the round")
+
+
+async def test_a_wrong_order_is_explained_in_the_right_one() -> None:
+    async with asked(sample("order"), size=WIDE) as (app, screen, pilot):
+        await press(pilot, *WRONG["order"])
+        await until(pilot, lambda: "The right order:" in screen_text(app), "the explanation")
+        said = screen_text(app).partition("The right order:")[2]
+        options = {option.id: option.text for option in sample("order").options}
+        places = [
+            said.index(f"{n}. {options[name]}")
+            for n, name in enumerate(screen.question.order if screen.question else (), 1)
+        ]
+        assert places == sorted(places)
+        assert len(places) == len(options)

@@ -111,7 +111,10 @@ class QuestionScreen(GameScreen):
 
     def show_keys(self) -> None:
         """Let the key line tell what can be done now."""
-        self.query_one("#keys", KeyLine).show((*self.keys_now(), HELP))
+        keys = [*self.keys_now(), HELP]
+        if self.grade is None and self.view.field is not None and self.view.field.takes_text:
+            keys = [operation.while_typing for operation in keys]
+        self.query_one("#keys", KeyLine).show(keys)
 
     def kind_keys(self) -> list[Operation]:
         """Keys that only some kinds of questions have."""

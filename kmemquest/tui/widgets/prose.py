@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from textual.events import Resize
 
 Paragraph = tuple[str, str]
-"""A tone word and a text; an empty text is a blank row. A tab parts a label from what hangs
-beside it."""
+"""A tone word and a text; an empty text is a blank row. Leading spaces indent all of its rows; a
+tab parts a label from what hangs beside it."""
 LABEL = 13
 
 
@@ -116,7 +116,8 @@ def _lines_of(text: str, width: int) -> list[str]:
     """Wrap a paragraph; what follows a tab hangs beside its label."""
     label, tab, body = text.partition("\t")
     if not tab:
-        return wrap(text, width)
+        hang = " " * min(len(text) - len(text.lstrip(" ")), width // 2)
+        return [hang + line for line in wrap(text[len(hang) :], width - len(hang))]
     lines = wrap(body, max(8, width - LABEL))
     return [
         fit("" if number else label, LABEL - 1) + " " + line for number, line in enumerate(lines)

@@ -16,7 +16,7 @@ from kmemquest.quiz.experiment import Findings
 from kmemquest.quiz.given import given_line, setting_line
 from kmemquest.quiz.grade import Grade, answer_hint
 from kmemquest.quiz.presentation import key_text, option_text
-from kmemquest.quiz.question import Question
+from kmemquest.quiz.question import Option, Question
 from kmemquest.tui.glyphs import Glyphs
 from kmemquest.tui.operations import plain_keys
 from kmemquest.tui.quiz_source import hole_line, log_rows, source_of
@@ -266,7 +266,7 @@ class QuestionView(Horizontal):
         else:
             words = [("bad", f"{glyphs.unmet} " + _("Not so."))]
         question = grade.question
-        if question.kind in ("numeric", "bug", "order", "match", "code"):
+        if question.kind in ("numeric", "bug", "code"):
             words.append(("strong", _("Key: {key}").format(key=key_text(question))))
         if grade.remark:
             words.append(("plain", grade.remark))
@@ -279,11 +279,15 @@ class QuestionView(Horizontal):
         words += [
             ("warn", _("The belief behind it: {belief}").format(belief=each)) for each in beliefs
         ]
+        if question.kind == "order":
+            words.append(("accent", _("The right order:")))
         if question.kind not in ("single", "multiple", "log"):
-            for option, chosen in grade.feedback:
+            for place, (option, chosen) in enumerate(_in_key_order(grade), 1):
                 if option.feedback == grade.remark:
                     continue
                 mark = glyphs.pointer if chosen else glyphs.bullet
+                if question.kind == "order":
+                    mark, chosen = f"{place}.", False
                 text = f"{mark} {option_text(question, option)}"
                 words.append(("strong" if chosen else "plain", text))
                 words.append(("quiet", f"  {option.feedback}"))
@@ -324,3 +328,12 @@ class QuestionView(Horizontal):
         page.scroll_to_region(
             Region(0, origin + rows[0], 1, len(rows)), animate=False, force=True, x_axis=False
         )
+
+
+def _in_key_order(grade: Grade) -> list[tuple[Option, bool]]:
+    """What is said of the options; where an order was asked, in the right one."""
+    question = grade.question
+    found = list(grade.feedback)
+    if question.kind == "order":
+        found.sort(key=lambda item: question.order.index(item[0].id))
+    return found
