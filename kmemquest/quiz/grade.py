@@ -69,9 +69,12 @@ def grade(question: Question, answer: str) -> Grade:
 
 def answer_hint(question: Question) -> str:
     """Tell what to type for a question, in the language in force; empty for a single choice."""
+    if question.kind == "numeric":
+        if question.unit == "bytes":
+            return _("Type a number, e.g. 4096, 4 KiB or 0x1000.")
+        return _("Type a number, e.g. 12, -3 or 0x1f.")
     return {
         "multiple": _("Choose all that apply, e.g. “a c”."),
-        "numeric": _("Type a number, e.g. 4096, 4 KiB or 0x1000."),
         "order": _("Type the letters in the right order, e.g. “b a d c”."),
         "code": _("Type the C that belongs in the gap."),
         "bug": _("Type the number of the bad line, or a letter."),

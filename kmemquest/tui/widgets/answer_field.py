@@ -15,6 +15,7 @@ from textual.message import Message
 
 from kmemquest.i18n import _
 from kmemquest.quiz.given import unit_word
+from kmemquest.quiz.grade import answer_hint
 from kmemquest.quiz.question import Option, Question
 from kmemquest.tui.operations import plain_keys
 from kmemquest.tui.quiz_source import LETTERS
@@ -197,7 +198,7 @@ class TypedField(AnswerField):
             yield Input(placeholder=_("C for the gap, e.g. kmalloc(64, GFP_KERNEL)"))
         else:
             unit = unit_word(self.question.unit)
-            yield Input(placeholder=_("a number, such as 4096, 4 KiB or 0x1000"))
+            yield Input(placeholder=answer_hint(self.question))
             if unit:
                 yield Prose((("quiet", _("in {unit}").format(unit=unit)),), indent=3)
 

@@ -128,7 +128,7 @@ class QuestionView(Horizontal):
             hint = _("␣ picks a line up, ↑ ↓ move it, ␣ puts it down, ⏎ answers.")
         elif question.kind == "match":
             hint = _("Press a partner's letter for each item, then ⏎.")
-        elif question.kind == "bug":
+        elif question.kind in ("bug", "numeric"):
             hint = ""
         if hint:
             words += [("plain", ""), ("quiet", hint)]
