@@ -14,6 +14,11 @@ from kmemquest.quiz.bank import check_bank_file, structure_files
 
 def command(arguments: argparse.Namespace) -> int:
     """Check what is named, or everything that ships; exit 1 on any error."""
+    if arguments.words:
+        from kmemquest.level.words import reference
+
+        print(reference())
+        return 0
     if arguments.coverage:
         return _coverage([Path(word) for word in arguments.paths], as_json=arguments.json)
     paths = [Path(word) for word in arguments.paths] or [levels_root(), assets_root() / "quiz"]

@@ -12,6 +12,7 @@ from typing import Any, Final
 from kmemquest.content.problem import Problem, did_you_mean
 from kmemquest.content.safe_yaml import Document, YamlPath
 from kmemquest.i18n import N_, _
+from kmemquest.kernel.events import OomKilled
 from kmemquest.level.evidence import Allocation, Call, Evidence
 
 NOTHING: Final = "nothing"
@@ -82,6 +83,11 @@ def parse_probe(
 def probe_words() -> tuple[str, ...]:
     """Return the names of all probes."""
     return tuple(_PROBES)
+
+
+def probe_targets() -> dict[str, tuple[str, str]]:
+    """Return for every probe what it must be told (slot, function, nothing), and its question."""
+    return {word: (kind.target, kind.question) for word, kind in _PROBES.items()}
 
 
 # --- the probes -----------------------------------------------------------------------------
@@ -244,6 +250,15 @@ def _allocator_of_report(evidence: Evidence, target: str) -> str:
     return NOTHING if allocation is None else allocation.call.function
 
 
+def _first_killed(evidence: Evidence, target: str) -> str:
+    """Return the name of the OOM killer's first victim, as ps shows it."""
+    del target
+    for event in evidence.recording.events:
+        if isinstance(event, OomKilled):
+            return event.comm
+    return NOTHING
+
+
 def _line_of_failure(evidence: Evidence, target: str) -> str:
     del target
     for call in evidence.allocation_calls():
@@ -294,6 +309,7 @@ _PROBES: Final[dict[str, _Kind]] = {
         N_("Which function handed the memory concerned out?"), "", _allocator_of_report
     ),
     "line-of-failure": _Kind(N_("Which allocation fails first?"), "", _line_of_failure),
+    "first-killed": _Kind(N_("Whom does the OOM killer kill first?"), "", _first_killed),
 }
 """The closed list."""
 

@@ -364,7 +364,7 @@ class _Prover:
         self.runs += len(result.points)
         for index, point in enumerate(result.points):
             if point.outcome == "does-not-compile":
-                message = f"with {point.value} the driver does not compile"
+                message = f"with {point.value} the driver does not compile: {point.error}"
                 self._wrong(("sweep", "values", index), message)
         if result.change is None:
             answer = result.points[0].answer

@@ -6,7 +6,7 @@ Every value is a run of the simulator; nobody types the answer.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kmemquest.i18n import _
 from kmemquest.level.attempt import Attempt
@@ -24,6 +24,8 @@ class SweepPoint:
     value: str
     answer: str
     outcome: str
+    error: str = ""
+    """Why it does not compile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ def sweep_points(level: Level) -> Iterator[SweepPoint]:
         recording = sweep_run(level, value)
         ran = recording.outcome != "does-not-compile"
         answer = level.sweep_probe.answer(Evidence(recording)) if ran else NOTHING
-        yield SweepPoint(str(value), answer, recording.outcome)
+        errors = [each.message for each in recording.diagnostics if each.severity == "error"]
+        yield SweepPoint(str(value), answer, recording.outcome, "" if ran else errors[0])
 
 
 def sweep_run(level: Level, value: int | str) -> Recording:
@@ -85,7 +88,8 @@ def sweep_run(level: Level, value: int | str) -> Recording:
     sweep = level.file.sweep
     assert sweep is not None
     answers = sweep.answers or level.file.solution
-    return Attempt(level, answers, constants={sweep.constant: str(to_bytes(value))}).run()
+    attempt = Attempt(level, answers, constants={sweep.constant: str(to_bytes(value))})
+    return replace(attempt.trial(), faults=False).run()
 
 
 def run_sweep(level: Level) -> SweepResult:

@@ -11,6 +11,7 @@ from kmemquest.cli.main import main
 from kmemquest.level.check import check_paths
 from kmemquest.level.demonstrate import demonstrations
 from kmemquest.level.load import load_level
+from kmemquest.level.prove import prove
 from kmemquest.level.solve import solve, table
 from kmemquest.level.sweep import run_sweep, sweep_question
 from kmemquest.level.template import CannotWrite, new_files, write_new
@@ -135,6 +136,18 @@ def test_a_level_without_a_sweep_asks_nothing(tmp_path: Path) -> None:
     level = load_level(template(tmp_path))
     assert sweep_question(level) is None
     assert run_sweep(level).points == ()
+
+
+def test_a_value_with_which_nothing_builds_is_told_with_the_compilers_words(tmp_path: Path) -> None:
+    path = changed(
+        template(tmp_path),
+        (CONCLUSION, SWEEP),
+        ("static int __init", "static_assert(RECORD_BYTES < 4096);\n\n  static int __init"),
+    )
+    problems = [problem.message for problem in prove(path).problems]
+    assert [problem for problem in problems if problem.startswith("with 8K the driver")] == [
+        "with 8K the driver does not compile: static assertion failed: \"RECORD_BYTES < 4096\""
+    ]
 
 
 # --- demonstrations -------------------------------------------------------------------------
