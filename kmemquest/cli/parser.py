@@ -115,6 +115,9 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="run nothing; show which APIs, concepts and kinds of answers the levels use",
     )
+    check.add_argument(
+        "--words", action="store_true", help="list the goals, probes and steps of a level file"
+    )
     check.set_defaults(command=_lazy("check"))
 
     solve = commands.add_parser("solve", help="search all answers of a level")
