@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kmemquest.cli.errors import BadInput
 from kmemquest.cli.language_option import choose_language
+from kmemquest.content import assets_root, levels_root
 from kmemquest.i18n import _
 from kmemquest.level.template import CannotWrite, write_new
 
@@ -23,4 +24,11 @@ def command(arguments: argparse.Namespace) -> int:
         print(path)
     target = folder / arguments.name if arguments.kind == "pack" else written[0]
     print(_("Change the lines marked EDIT, then: kmemquest check {path}").format(path=target))
+    print(_("Every key and word is explained in {path}").format(path=_guide(arguments.kind)))
     return 0
+
+
+def _guide(kind: str) -> Path:
+    """Return the authors' guide that ships: levels and packs have one, questions another."""
+    root = assets_root() / "quiz" if kind == "question" else levels_root()
+    return root / "AUTHORING.md"
