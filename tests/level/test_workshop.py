@@ -30,8 +30,10 @@ def test_a_template_passes_the_check_as_it_stands(
 ) -> None:
     assert main(["new", kind, "my-first", "--folder", str(tmp_path)]) == 0
     told = capsys.readouterr().out.strip().split("\n")
-    assert all(Path(line).is_file() for line in told[:-1])
-    target = told[-1].split()[-1]
+    *files, what_next, guide = told
+    assert all(Path(line).is_file() for line in files)
+    assert Path(guide.split()[-1]).read_text("utf-8").startswith("# ")
+    target = what_next.split()[-1]
     assert main(["check", target, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["errors"] == []
