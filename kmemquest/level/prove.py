@@ -15,7 +15,7 @@ from kmemquest.content.safe_yaml import Document, YamlPath
 from kmemquest.i18n import LANGUAGES
 from kmemquest.level.attempt import Attempt
 from kmemquest.level.demonstrate import Demonstration, demonstrate
-from kmemquest.level.diagnose import accepted_answers, is_right
+from kmemquest.level.diagnose import NAMED, accepted_answers, is_right
 from kmemquest.level.evidence import Evidence
 from kmemquest.level.goals_faults import SurvivesFaults
 from kmemquest.level.habits import habits_of
@@ -28,6 +28,8 @@ from kmemquest.level.verdict import Verdict, judge
 
 MAX_RUNS: Final = 64
 """Most combinations of options that are run per level."""
+MAX_RECORDED: Final = 16
+"""Runs kept, where several answers may share one."""
 BUG: Final = "this is a bug of KMemQuest; please report it"
 
 
@@ -89,6 +91,8 @@ class _Prover:
         self._trying: dict[str, str] = dict(level.file.solution)
         self._known: dict[tuple[tuple[str, str], ...], Verdict] = {}
         self._glanced: dict[tuple[tuple[str, str], ...], Verdict] = {}
+        self._recorded: dict[tuple[str, bool, int], Recording] = {}
+        self._names = any(slot.kind in NAMED for slot in level.file.slots.values())
         self._faultless = frozenset(
             goal.id for goal in level.goals if not isinstance(goal.predicate, SurvivesFaults)
         )
@@ -138,11 +142,27 @@ class _Prover:
 
     def _run(self, answers: dict[str, str], most_locals: int = 0) -> Recording:
         """Run and judge; no goal looks at variables, so most runs keep none."""
-        self.runs += 1
-        self._trying = answers
-        recording = replace(Attempt(self.level, answers).trial(), most_locals=most_locals).run()
+        recording = self._record(answers, most_locals=most_locals)
         self._known[_key(answers)] = judge(self.level, recording)
         return recording
+
+    def _record(
+        self, answers: dict[str, str], *, most_locals: int = 0, sweep: bool = True
+    ) -> Recording:
+        """Run answers; those that differ only in what they name share one run."""
+        self._trying = answers
+        trial = Attempt(self.level, answers).trial()
+        trial = replace(trial, most_locals=most_locals, faults=trial.faults and sweep)
+        key = (trial.source.text, trial.faults, most_locals)
+        found = self._recorded.pop(key, None)
+        if found is None:
+            self.runs += 1
+            found = trial.run()
+        if self._names:
+            self._recorded[key] = found
+            while len(self._recorded) > MAX_RECORDED:
+                del self._recorded[next(iter(self._recorded))]
+        return replace(found, source=trial.source, answers=trial.answers)
 
     def _verdict(self, answers: dict[str, str]) -> Verdict:
         key = _key(answers)
@@ -158,10 +178,7 @@ class _Prover:
             return known
         if len(self._faultless) == len(self.level.goals):
             return self._verdict(answers)
-        self.runs += 1
-        self._trying = answers
-        trial = replace(Attempt(self.level, answers).trial(), faults=False, most_locals=0)
-        self._glanced[key] = judge(self.level, trial.run())
+        self._glanced[key] = judge(self.level, self._record(answers, sweep=False))
         return self._glanced[key]
 
     def _passes(self, answers: dict[str, str]) -> bool:
