@@ -233,6 +233,15 @@ class CompilerBase:
         self.emit(f"step({index})", "step")
         self.emit(f"st[-1] = P[{index}]", "site")
 
+    def place_point(self, node: Any) -> None:
+        """Emit the line that tells reports where the driver is, without a step of its own."""
+        self.here = self.at(node)
+        if self.quiet or self.function is None:
+            return
+        index = len(self.draft.steps)
+        self.draft.steps.append(StepPoint(self.here.line, self.function.name))
+        self.emit(f"st[-1] = P[{index}]", "place")
+
     def record_of(self, tag: str, kind: str, *, local: bool) -> Record:
         """Return the record of a tag, made when it is new."""
         found = self.tags[-1].get(tag) if local else self.lookup_tag(tag)

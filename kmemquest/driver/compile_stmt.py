@@ -189,8 +189,12 @@ class Statements(Jumping):
 
     def _loop(self, node: Any, condition: Any, following: Any, body: Any) -> None:
         def advance() -> None:
-            if following is not None:
-                self.effect(following)
+            if following is None:
+                return
+            # The body has moved the site on: what goes wrong here goes wrong in the loop's head.
+            if not self.inside_expression and not self._only_registers(following):
+                self.place_point(following)
+            self.effect(following)
 
         def repeat() -> None:
             advance()
@@ -209,6 +213,20 @@ class Statements(Jumping):
         self.block(body)
         advance()
         self._close(level, start)
+
+    def _only_registers(self, node: Any) -> bool:
+        """Tell whether an expression only counts in local variables: nothing can go wrong then."""
+        for item in walk(node):
+            if isinstance(item, ast.ID):
+                symbol = self.lookup(item.name)
+                if symbol is None or symbol.kind != "register":
+                    return False
+            elif isinstance(item, ast.BinaryOp | ast.UnaryOp | ast.Assignment):
+                if item.op.rstrip("=") in ("*", "&", "/", "%") and item.op != "*=":
+                    return False
+            elif not isinstance(item, ast.Constant | ast.ExprList):
+                return False
+        return True
 
     def _stmt_DoWhile(self, node: Any) -> None:  # noqa: N802
         if self._never(node.cond) and not _contains_loop_jump(node.stmt):

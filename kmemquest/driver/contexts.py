@@ -76,6 +76,18 @@ def softirq(machine: Machine, name: str) -> Iterator[None]:
         leave(machine, "softirq", name)
 
 
+@contextmanager
+def on_cpu(machine: Machine, cpu: int) -> Iterator[None]:
+    """Let another CPU act for a while: its slabs, its page lists, its per-CPU variables."""
+    before = machine.slub.cpu
+    machine.slub.cpu = cpu
+    try:
+        with machine.pages.acting_as(cpu):
+            yield
+    finally:
+        machine.slub.cpu = before
+
+
 def enter(machine: Machine, kind: str, name: str = "") -> None:
     """Tell that a context begins."""
     if machine.events.active:

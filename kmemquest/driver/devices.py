@@ -30,6 +30,8 @@ FIRST_DYNAMIC_MINOR: Final = 127
 ENODEV: Final = 19
 EPROBE_DEFER: Final = 517
 ENXIO: Final = 6
+NUMA_NO_NODE: Final = -1
+"""What `dev_to_node` tells of a device that no node is nearer to (`include/linux/numa.h`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ class World:
     sleeves: dict[int, list[int]] = field(default_factory=dict)
     """User address of a mapping that vm_mmap made -> its frames, empty until they are touched."""
     gen_pools: dict[int, list[list[int]]] = field(default_factory=dict)
-    """gen_pool -> chunks as [start, bytes, physical, bitmap of granules taken]."""
+    """gen_pool -> chunks as [start, bytes, physical, granules taken, address of the bitmap]."""
     tasks: dict[int, int] = field(default_factory=dict)
     """pid -> address of its task_struct."""
     singletons: dict[str, int] = field(default_factory=dict)
@@ -198,6 +200,7 @@ def add_pci_device(
     bars: tuple[tuple[int, int], ...] = (),
     *,
     address_bits: int = 0,
+    node: int = NUMA_NO_NODE,
 ) -> SimDevice:
     """Plug a PCI function in: `bars` are (physical base, bytes); a registered driver probes it."""
     machine = engine.machine
@@ -210,7 +213,7 @@ def add_pci_device(
         _write_resource(engine, table + index * abi.RESOURCE_SIZE, base, size, 0x200, name)
     dev = structure + abi.PCI_DEV["dev"][0]
     mask_field = structure + abi.PCI_DEV["dma_mask"][0]
-    made = _register(engine, name, "pci", structure, dev, mask_field, irq, address_bits)
+    made = _register(engine, name, "pci", structure, dev, mask_field, irq, address_bits, node)
     made.ids = {"vendor": vendor, "device": device}
     probe_matching(engine, made)
     return made
@@ -225,6 +228,7 @@ def add_platform_device(
     compatible: str = "",
     *,
     address_bits: int = 0,
+    node: int = NUMA_NO_NODE,
 ) -> SimDevice:
     """Register a platform device with memory and interrupt resources."""
     machine = engine.machine
@@ -248,7 +252,7 @@ def add_platform_device(
     full = name if number == -1 else f"{name}.{number}"
     dev = structure + abi.PLATFORM_DEVICE["dev"][0]
     mask_field = structure + abi.PLATFORM_DEVICE["platform_dma_mask"][0]
-    made = _register(engine, full, "platform", structure, dev, mask_field, irq, address_bits)
+    made = _register(engine, full, "platform", structure, dev, mask_field, irq, address_bits, node)
     if compatible:
         world_of(engine).strings[f"compatible {full}"] = kernel_string(engine, compatible)
     probe_matching(engine, made)
@@ -264,10 +268,12 @@ def _register(
     mask_field: int,
     irq: int,
     address_bits: int,
+    node: int,
 ) -> SimDevice:
     machine, world = engine.machine, world_of(engine)
     abi.put(machine, dev, abi.DEVICE, "dma_mask", mask_field)
     abi.put(machine, dev, abi.DEVICE, "coherent_dma_mask", 0xFFFF_FFFF)
+    abi.put(machine, dev, abi.DEVICE, "numa_node", node)
     dma = machine.dma.device(name, bus)
     dma.address_bits = address_bits or None
     made = SimDevice(name, bus, structure, dev, dma, irq=irq)
@@ -318,6 +324,11 @@ def probe(engine: Engine, driver: int, device: SimDevice) -> bool:
     arguments = (device.structure, match) if pci else (device.structure,)
     result = signed(engine.call(function, *arguments)) if function else 0
     device.probe_result = result
+    if pci and result > 0:
+        # `drivers/pci/pci-driver.c:local_pci_probe`: a warning, and the device is bound.
+        text = f"{name} {device.name}: Driver probe function unexpectedly returned {result}"
+        machine.log.print(text, 4)
+        result = 0
     if result == 0 or not _running(machine):
         return result == 0
     if result not in (-ENODEV, -ENXIO, -EPROBE_DEFER):

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from kmemquest.kernel.address import ADDRESS_MASK, PAGE_SHIFT, PAGE_SIZE
+from kmemquest.kernel.address import ADDRESS_MASK, PAGE_SHIFT, PAGE_SIZE, is_user_address
 
 if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
@@ -66,6 +66,16 @@ def accessors(machine: Machine, lookaside: Lookaside) -> dict[str, Callable[...,
     return found
 
 
+def _no_shadow_there(machine: Machine, address: int, size: int, *, write: bool) -> None:
+    """End in the fault that KASAN's own check takes on a user address, mapped or not.
+
+    The shadow of the user half would lie at non-canonical addresses.
+    """
+    if machine.checks.kasan is not None and is_user_address(address):
+        machine.fault(address, size, write=write)
+        raise Unwind
+
+
 def _load(machine: Machine, letter: str, lookaside: Lookaside) -> Callable[[int], int]:
     memory, checks = machine.memory, machine.checks
     form = struct.Struct("<" + letter)
@@ -78,6 +88,7 @@ def _load(machine: Machine, letter: str, lookaside: Lookaside) -> Callable[[int]
         if granule is not None and not address & misaligned:
             return int(unpack(granule, address & 0xFFF)[0])
         address &= ADDRESS_MASK
+        _no_shadow_there(machine, address, size, write=False)
         data = memory.load_bytes(address, size)
         if data is None:
             raise Unwind
@@ -128,6 +139,7 @@ def _store(machine: Machine, letter: str, lookaside: Lookaside) -> Callable[[int
             entry[1][place : place + size] = clean
             return
         address &= ADDRESS_MASK
+        _no_shadow_there(machine, address, size, write=True)
         if not memory.store_bytes(address, form.pack(value)):
             raise Unwind
         # The store may have given the page its frame: what was read as zeros must not stay so.

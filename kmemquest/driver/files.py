@@ -9,7 +9,7 @@ from kmemquest.driver import abi
 from kmemquest.driver.contexts import process
 from kmemquest.driver.devices import CharacterDevice, OpenFile, signed, world_of
 from kmemquest.driver.file_mappings import FileMappings, mapped_files
-from kmemquest.driver.pending import advance_once
+from kmemquest.driver.pending import advance_once, run_pending
 from kmemquest.driver.script import ACCESS, ScriptError, ScriptStep
 from kmemquest.driver.user_process import UserProcess
 
@@ -84,7 +84,9 @@ class FileCalls:
         if act is None:
             return self._close(name), b"", ""
         result, data = 0, b""
-        for _ in range(values.get("times", 1)):
+        for turn in range(values.get("times", 1)):
+            if turn and running():
+                run_pending(self.engine)
             if not running():
                 break
             result, data = act(values, *self.open_files[name])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kmemquest.driver.binding import REGISTRY, Argument, BoundFunction
 from kmemquest.driver.c_types import ULONG, CType, FunctionType, IntType, PointerType
-from kmemquest.driver.limits import CALL_STEPS, MOST_CALL_STEPS, NANOSECONDS_A_STEP
+from kmemquest.driver.limits import BUS_PACE, CALL_STEPS, MOST_CALL_STEPS, NANOSECONDS_A_STEP
 from kmemquest.kernel.events import CallMade, CallReturned
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _MOVERS: Final = ("mem", "str", "copy_", "clear_", "print_hex")
 _WAITERS: Final = ("sleep", "delay", "wait", "schedule", "synchronize", "flush", "cancel", "stop")
+_BUS_MOVERS: Final = ("memcpy_toio", "memcpy_fromio", "memset_io")
 _WORD: Final = (1 << 64) - 1
 
 
@@ -29,12 +30,13 @@ def kernel_call(
     finish = _finisher(prototype.result if prototype is not None else None)
     variadic, lookaside = bound.variadic, engine.lookaside
     left, most = engine.steps_left, _most_steps(name)
+    pace = NANOSECONDS_A_STEP * (BUS_PACE if name in _BUS_MOVERS else 1)
 
     def call(*arguments: Any) -> int:
         before = clock.now
         if not events.active:
             result = finish(function(engine, *arguments))
-            left[0] -= CALL_STEPS + min((clock.now - before) // NANOSECONDS_A_STEP, most)
+            left[0] -= CALL_STEPS + min((clock.now - before) // pace, most)
             lookaside.flush()
             engine.check()
             return result
@@ -45,7 +47,7 @@ def kernel_call(
             raw.extend(a.value & _WORD for a in arguments[-1])
         events.emit(CallMade(name, tuple(raw), site))
         result = finish(function(engine, *arguments))
-        left[0] -= CALL_STEPS + min((clock.now - before) // NANOSECONDS_A_STEP, most)
+        left[0] -= CALL_STEPS + min((clock.now - before) // pace, most)
         lookaside.flush()
         events.emit(CallReturned(name, result & _WORD, clock.now - before, site))
         engine.check()
@@ -96,6 +98,8 @@ def reduced(value: int, ctype: CType) -> int:
 
 def _most_steps(name: str) -> int:
     """How many statements one call may count as: moving bytes has no bound, waiting is free."""
+    if name.startswith("mempool"):
+        return MOST_CALL_STEPS  # It may wait for an element.
     if name.removeprefix("__kmq_").removeprefix("fortified_").startswith(_MOVERS):
         return 1 << 62
     return 0 if any(word in name for word in _WAITERS) else MOST_CALL_STEPS

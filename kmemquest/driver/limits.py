@@ -34,6 +34,8 @@ CALL_STEPS: Final = 8
 """What a kernel call counts in statements, for it takes the host about as long."""
 NANOSECONDS_A_STEP: Final = 25
 """Simulated time of a kernel call that counts as one statement more …"""
+BUS_PACE: Final = 600
+"""How much longer a byte takes across a bus in simulated time than it takes the host."""
 MOST_CALL_STEPS: Final = 1_500
 """… but no more than this, for a call may rightly wait for seconds."""
 

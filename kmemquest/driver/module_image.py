@@ -139,7 +139,7 @@ class Module:
 
     def python_source(self, *, traced: bool) -> str:
         """Return the Python source of all functions; `traced` with a step before statements."""
-        wanted = {"code", "step"} if traced else {"code", "site", "count"}
+        wanted = {"code", "place", "step"} if traced else {"code", "place", "site", "count"}
         out = []
         for function in self.functions.values():
             out.append("\n".join(

@@ -78,3 +78,19 @@ def init_outcome(machine: Machine, module: Module, result: int) -> None:
         *dump_stack(machine, ("dump_stack_lvl", "do_init_module")),
     ):
         machine.log.print(line, KERN_WARNING)
+
+
+def forget_symbols(engine: Engine, names: set[str]) -> None:
+    """Let /proc/vmallocinfo print bare addresses of code that is being freed (`%pS`).
+
+    The kernel keeps an address and looks the name up when the file is read: the init part of a
+    module is nameless once init has returned, the rest once the module is unloaded.
+    """
+    module, machine = engine.module, engine.machine
+    if module.builtin or machine.phase != "running":
+        return
+    symbols, mark = engine.placement.symbols, f" [{module.name}]"
+    for area in machine.vmalloc.space.areas():
+        name, _, rest = area.caller.partition("+")
+        if area.caller.endswith(mark) and name in names and name in symbols:
+            area.caller = f"{symbols[name] + int(rest.partition('/')[0], 16):#x}"

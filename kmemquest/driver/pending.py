@@ -7,7 +7,7 @@ the script or a sleeping call lets it, always in its true context.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -168,7 +168,9 @@ def run_works(engine: Engine) -> None:
             data = machine.memory.load(work, 8)
             machine.memory.store(work, 8, data & ~PENDING)
             if running(engine):
+                world.busy_works.append(work)
                 engine.call(function, work)
+                world.busy_works.remove(work)
 
 
 def run_threads(engine: Engine) -> None:
@@ -216,7 +218,7 @@ def run_next(engine: Engine) -> bool:
     """Run what is ready, or go to the next timer; False when nothing will ever happen."""
     if run_pending(engine):
         return running(engine)
-    due = _next_due(engine)
+    due = next_due(engine)
     if due is None or not running(engine):
         return False
     advance(engine, max(due - engine.machine.clock.now, 0))
@@ -228,7 +230,7 @@ def advance_once(engine: Engine, end: int) -> bool:
     clock = engine.machine.clock
     if run_pending(engine):
         return running(engine)
-    due = _next_due(engine)
+    due = next_due(engine)
     clock.advance(max((end if due is None else min(due, end)) - clock.now, 0))
     run_pending(engine)
     return running(engine)
@@ -240,7 +242,7 @@ def advance(engine: Engine, nanoseconds: int) -> None:
     end = machine.clock.now + nanoseconds
     run_pending(engine)
     for _ in range(MAX_ROUNDS):
-        due = _next_due(engine)
+        due = next_due(engine)
         if due is None or due > end or not running(engine):
             break
         machine.clock.advance(max(due - machine.clock.now, 0))
@@ -251,6 +253,25 @@ def advance(engine: Engine, nanoseconds: int) -> None:
     let_kernel_work(machine)
 
 
+def sleep_until(engine: Engine, nanoseconds: int, woken: Callable[[], bool]) -> bool:
+    """Sleep until somebody wakes the task, or a time is over; False when nothing can run."""
+    from kmemquest.driver.bindings.timers import schedule_while_atomic
+
+    machine = engine.machine
+    if not machine.context.may_sleep:
+        schedule_while_atomic(engine, "io_schedule_timeout")
+        if not machine.context.may_sleep:
+            hang(engine, "io_schedule_timeout")
+            return False
+    end = machine.clock.now + nanoseconds
+    while not woken() and machine.clock.now < end:
+        with idle(machine):
+            advance_once(engine, end)
+        if not running(engine):
+            return False
+    return True
+
+
 def let_kernel_work(machine: Machine) -> None:
     """The CPU is free: kswapd, the statistics worker and deferred frees get their turn."""
     if machine.phase != "running" or not machine.context.may_sleep:
@@ -259,14 +280,19 @@ def let_kernel_work(machine: Machine) -> None:
     machine.reclaim.idle()
 
 
-def hang(engine: Engine, call: str) -> None:
-    """A task waits for something that nothing will ever do; it stays in state D for good."""
+def hang(engine: Engine, call: str, *, uninterruptible: bool = False) -> None:
+    """A task waits for something that nothing will ever do; it never runs again."""
+    from kmemquest.kernel.check.schedule import hung_task
     from kmemquest.kernel.machine import Fate
 
     machine = engine.machine
     if machine.fate is not Fate.RUNNING:
         return
-    machine.report(Report("task-hangs", "silent", "", site=machine.site, spoken=False, detail=call))
+    if uninterruptible:
+        hung_task(machine, ("schedule_timeout", call))
+    else:
+        site = machine.site
+        machine.report(Report("task-hangs", "silent", "", site=site, spoken=False, detail=call))
     machine.fate = Fate.TASK_KILLED
 
 
@@ -274,10 +300,10 @@ def running(engine: Engine) -> bool:
     """Tell whether driver code can still run."""
     from kmemquest.kernel.machine import Fate
 
-    return engine.machine.fate is Fate.RUNNING
+    return engine.machine.fate is Fate.RUNNING and engine.stopped is None
 
 
-def _next_due(engine: Engine) -> int | None:
+def next_due(engine: Engine) -> int | None:
     """Return the nanosecond at which the next timer expires."""
     machine, world = engine.machine, world_of(engine)
     first = machine.clock.now - machine.clock.now % TICK

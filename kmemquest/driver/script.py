@@ -20,6 +20,7 @@ from kmemquest.kernel.spec import parse_size
 
 MAX_STEPS: Final = 500
 MAX_TIMES: Final = 100_000
+MAX_CPU: Final = 63
 MAX_TRANSFER: Final = 16 << 20
 """Largest user buffer, in bytes."""
 CONTEXTS: Final = ("process", "softirq", "hardirq")
@@ -374,6 +375,7 @@ def _irq(detail: object) -> dict[str, Any]:
     values: dict[str, Any] = {"line": reader.number("line", None, 0, 255)}
     values["times"] = reader.number("times", 1, 1, MAX_TIMES)
     values["every"] = _duration(reader, "every", "0")
+    values["cpu"] = reader.number("cpu", 0, 0, MAX_CPU)
     reader.done()
     return values
 

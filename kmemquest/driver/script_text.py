@@ -13,7 +13,7 @@ _SIZE_UNITS: Final = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 _QUIET: Final[Mapping[str, object]] = {
     "times": 1, "access": "rw", "by": "cat", "wait": True, "offset": 0, "shared": True,
     "node": -1, "reach": 0, "id": -1, "whence": 0, "events": 0xFFFF_FFFF, "context": "process",
-    "label": "",
+    "label": "", "cpu": 0,
 }  # fmt: skip
 """Parameters and the value at which they say nothing."""
 _SHOWN_BYTES: Final = 16

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kmemquest.driver import pending
 from kmemquest.driver.bindings.shrinkers import shrink
-from kmemquest.driver.contexts import hardirq, process, softirq
+from kmemquest.driver.contexts import hardirq, on_cpu, process, softirq
 from kmemquest.driver.devices import (
     SimDevice,
     add_pci_device,
@@ -30,7 +30,12 @@ from kmemquest.driver.engine import Engine
 from kmemquest.driver.files import FileCalls
 from kmemquest.driver.globals import PathError, read_path
 from kmemquest.driver.leaks import report_leaks
-from kmemquest.driver.module_text import announce_module, init_outcome, initcall_returned
+from kmemquest.driver.module_text import (
+    announce_module,
+    forget_symbols,
+    init_outcome,
+    initcall_returned,
+)
 from kmemquest.driver.power import resume, suspend
 from kmemquest.driver.script import ScriptError, ScriptStep, parse_step
 from kmemquest.kernel.machine import Fate
@@ -64,12 +69,20 @@ class StepResult:
 
 
 class _SessionEngine(Engine):
-    """An engine that looks, as the kernel does, whether init left preemption as it found it."""
+    """An engine that looks, as the kernel does, whether init left preemption as it found it.
+
+    It also forgets the names of code that is gone.
+    """
 
     def free_init(self) -> None:
         for name in self.module.entries(".kmq.init")[:1]:
             initcall_returned(self, name)
+        forget_symbols(self, self.placement.init_symbols)
         super().free_init()
+
+    def _release(self) -> None:
+        forget_symbols(self, set(self.placement.symbols))
+        super()._release()
 
 
 class DriverSession:
@@ -120,10 +133,14 @@ class DriverSession:
             raise ScriptError(f"{checked.word}: the machine is suspended; use resume first")
         act = _ACTS[checked.word]
         result = act(self, checked)
-        if self._running and self.machine.phase == "running" and not self.world.asleep:
-            pending.run_pending(self.engine)
+        self._back_to_user()
         self.settle()
         return self._keep(result)
+
+    def _back_to_user(self) -> None:
+        """The kernel is left: what was woken or queued meanwhile gets the CPU first."""
+        if self._running and self.machine.phase == "running" and not self.world.asleep:
+            pending.run_pending(self.engine)
 
     def close(self) -> None:
         """Take the hooks off the machine, so that it can be snapshot again."""
@@ -135,6 +152,7 @@ class DriverSession:
         if hasattr(self.machine, "reclaim"):
             self.machine.reclaim.run_shrinker = None
             self.machine.reclaim.shrinkers.clear()
+            self.machine.reclaim.deferred_scans.clear()
 
     # --- bookkeeping ------------------------------------------------------------------------
 
@@ -148,7 +166,7 @@ class DriverSession:
             machine.slub.run_constructor = lambda function, item: _drop(engine.call(function, item))
         if hasattr(machine, "mempools"):
             machine.mempools.call_function = lambda function, words: engine.call(function, *words)
-            machine.mempools.while_sleeping = lambda _: _drop(pending.run_pending(engine))
+            machine.mempools.while_sleeping = partial(pending.sleep_until, engine)
         if hasattr(machine, "reclaim"):
             machine.reclaim.run_shrinker = partial(shrink, engine)
 
@@ -249,7 +267,9 @@ class DriverSession:
     def _call(self, step: ScriptStep) -> StepResult:
         values, machine = step.values, self.machine
         result = 0
-        for _ in range(values["times"]):
+        for turn in range(values["times"]):
+            if turn:
+                self._back_to_user()
             if not self._running:
                 break
             if values["context"] == "hardirq":
@@ -271,6 +291,9 @@ class DriverSession:
         full = name if values.get("id", -1) == -1 else f"{name}.{values['id']}"
         if full in self.world.devices:
             raise ScriptError(f"probe: there is a device {full!r} already")
+        nodes = len(self.machine.pages.nodes)
+        if values["node"] >= nodes:
+            raise ScriptError(f"probe: the machine has nodes 0 to {nodes - 1}, no {values['node']}")
         with process(self.machine, "sh", self.world.new_pid()):
             if values["bus"] == "pci":
                 device = add_pci_device(
@@ -281,6 +304,7 @@ class DriverSession:
                     values["irq"],
                     values["memory"],
                     address_bits=values["reach"],
+                    node=values["node"],
                 )
             else:
                 device = add_platform_device(
@@ -291,6 +315,7 @@ class DriverSession:
                     values["memory"],
                     values["compatible"],
                     address_bits=values["reach"],
+                    node=values["node"],
                 )
         note = "" if device.driver else f"no driver took {full}"
         return StepResult(step, device.probe_result, note=note)
@@ -324,6 +349,9 @@ class DriverSession:
         handle += values["offset"]
         if device.dma is None:
             raise ScriptError(f"device {values['act']}: {device.name} does no DMA")
+        if (device.probe_result or 0) < 0:
+            # Nobody has started it, or told it any address.
+            return StepResult(step, 0, note=f"{device.name} was never started")
         if values["act"] == "write":
             reached = self.machine.dma.device_write(device.dma, handle, values["data"])
             note = "" if reached else "the device's write reached nothing"
@@ -336,12 +364,19 @@ class DriverSession:
         line = values["line"]
         if not self.world.irqs.get(line):
             return StepResult(step, note=f"no handler is installed on line {line}")
+        if values["cpu"] >= self.machine.spec.cpus:
+            raise ScriptError(f"irq: the machine has {self.machine.spec.cpus} CPUs, from 0 on")
         result = 0
-        for _ in range(values["times"]):
-            if not self._running:
-                break
-            self.machine.clock.advance(values["every"])
-            result = pending.raise_irq(self.engine, line)
+        with on_cpu(self.machine, values["cpu"]):
+            for turn in range(values["times"]):
+                if turn and values["every"]:
+                    # Between two interrupts the CPU is free for what the first one left behind.
+                    pending.advance(self.engine, values["every"])
+                else:
+                    self.machine.clock.advance(values["every"])
+                if not self._running:
+                    break
+                result = pending.raise_irq(self.engine, line)
         return StepResult(step, result)
 
     def _advance(self, step: ScriptStep) -> StepResult:

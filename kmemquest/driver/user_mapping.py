@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from kmemquest.driver import abi
 from kmemquest.driver.devices import OpenFile, signed, world_of
+from kmemquest.driver.holdings import gave_back_pages
 from kmemquest.driver.user_process import UserProcess
-from kmemquest.kernel.address import PAGE_SHIFT, PAGE_SIZE, page_to_pfn
+from kmemquest.kernel.address import PAGE_SHIFT, PAGE_SIZE, page_to_pfn, pfn_to_page
 from kmemquest.kernel.events import Report
 from kmemquest.kernel.gfp import GFP_HIGHUSER_MOVABLE
 
@@ -51,6 +52,8 @@ class UserMapping:
     """Its part of the page table: virtual page number -> pfn, maybe beyond the end of the area."""
     counted: set[int] = field(default_factory=set)
     """Virtual pages that hold a reference of their frame (not those of remap_pfn_range)."""
+    copied: set[int] = field(default_factory=set)
+    """Virtual pages of a private mapping that were written: the process has frames of its own."""
 
     def map(self, engine: Engine, address: int, pfn: int, *, counted: bool) -> None:
         """Enter one page."""
@@ -66,9 +69,26 @@ class UserMapping:
         for page, pfn in self.entries.items():
             machine.memory.unmap_page(page << PAGE_SHIFT)
             if page in self.counted:
-                machine.pages.put_page(pfn)
+                _drop_reference(engine, pfn)
         self.entries.clear()
         self.counted.clear()
+        self.copied.clear()
+
+    def copy(self, engine: Engine, page: int) -> bool:
+        """Replace a page by a copy that is the process's own (`mm/memory.c:wp_page_copy`)."""
+        machine = engine.machine
+        pfn = machine.pages.alloc_pages(GFP_HIGHUSER_MOVABLE, 0)
+        if pfn < 0:
+            return False
+        old = self.entries[page]
+        content = machine.memory.read_physical(old << PAGE_SHIFT, PAGE_SIZE)
+        machine.memory.write_physical(pfn << PAGE_SHIFT, content)
+        self.map(engine, page << PAGE_SHIFT, pfn, counted=False)
+        if page in self.counted:
+            _drop_reference(engine, old)
+        self.counted.add(page)
+        self.copied.add(page)
+        return True
 
     def operation(self, engine: Engine, name: str) -> int:
         """Return the address in a slot of vm_ops, 0 without one."""
@@ -78,6 +98,16 @@ class UserMapping:
             return 0
         offset, size = abi.VM_OPERATIONS[name]
         return machine.memory.load(operations + offset, size)
+
+
+def _drop_reference(engine: Engine, pfn: int) -> None:
+    """Drop the mapping's reference of a frame; the last one frees it, whoever allocated it."""
+    pages = engine.machine.pages
+    head = pages.frames.compound_head(pfn)
+    order = pages.frames.compound_order(head)
+    pages.put_page(pfn)
+    if not pages.page_count(head):
+        gave_back_pages(engine, pfn_to_page(head), order, "munmap")
 
 
 def new_mapping(
@@ -119,8 +149,19 @@ def fault(engine: Engine, mapping: UserMapping, address: int, *, write: bool) ->
     flags = abi.get(machine, mapping.vma, abi.VM_AREA, "vm_flags")
     if not flags & (VM_WRITE if write else VM_READ):
         return "SIGSEGV"
-    if address >> PAGE_SHIFT in mapping.entries:
-        return ""
+    page = address >> PAGE_SHIFT
+    if page not in mapping.entries:
+        signal = _fill(engine, mapping, address, write=write)
+        if signal:
+            return signal
+    if write and not flags & VM_SHARED and page not in mapping.copied:
+        return "" if mapping.copy(engine, page) else "SIGBUS"
+    return ""
+
+
+def _fill(engine: Engine, mapping: UserMapping, address: int, *, write: bool) -> str:
+    """Let the driver's fault handler enter the page (`mm/memory.c:__do_fault`)."""
+    machine = engine.machine
     handler = mapping.operation(engine, "fault")
     if not handler:
         return "SIGBUS"

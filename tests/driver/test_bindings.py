@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kmemquest.kernel.events import CopiedToUser, Event, Report, SleptInAtomic
+from kmemquest.kernel.events import CopiedToUser, Event, ObjectFreed, Report, SleptInAtomic
 from kmemquest.kernel.machine import Fate
 from tests.driver.kernel_module import engine_for, log_of, value_of
 
@@ -54,6 +54,14 @@ def test_caches_and_constructor() -> None:
     )
     assert engine.call("probe") == 0
     assert engine.machine.checks.ledger.live() == ()
+
+
+def test_destroying_a_cache_waits_for_what_kfree_rcu_has_in_flight() -> None:
+    body = "struct thing { struct rcu_head rcu; int n; };\n" + PROBE
+    body += 'struct kmem_cache *c = kmem_cache_create("things", sizeof(struct thing), 0, 0, NULL);'
+    body += " struct thing *t = kmem_cache_alloc(c, GFP_KERNEL); kfree_rcu(t, rcu);"
+    result, seen, _ = watched(body + " kmem_cache_destroy(c); return 1; }")
+    assert (result, kinds(seen)) == (1, [])
 
 
 def test_ledger_follows_allocations() -> None:
@@ -198,6 +206,39 @@ def test_rcu_reader_must_not_sleep() -> None:
     assert kinds(seen) == ["sleep-in-atomic"]
 
 
+READER = "static struct { struct rcu_head rcu; } *thing;\n" + PROBE
+READER += "thing = kzalloc(sizeof(*thing), GFP_KERNEL); rcu_read_lock(); kfree_rcu(thing, rcu);"
+
+
+def test_a_reader_that_waits_for_the_readers_waits_for_itself() -> None:
+    body = READER + " synchronize_rcu(); rcu_read_unlock(); return 1; }"
+    result, seen, fate = watched(body)
+    assert (result, fate) == (0, Fate.TASK_KILLED)
+    told = [event.headline for event in seen if isinstance(event, Report) and event.spoken]
+    assert told[0].startswith("Voluntary context switch within RCU read-side critical section!")
+    assert "blocked for more than 120 seconds" in told[1]
+    assert not any(isinstance(event, ObjectFreed) for event in seen), "no grace period ended"
+    _, seen, _ = watched(body, "debug")
+    told = [event.headline for event in seen if isinstance(event, Report) and event.spoken]
+    assert told[0] == "WARNING: suspicious RCU usage"
+    assert "sleeping function called from invalid context at kernel/rcu/tree.c" in told[1]
+
+
+def test_a_grace_period_under_a_spinlock_schedules_while_atomic_and_ends() -> None:
+    body = "static DEFINE_SPINLOCK(lock);\n" + PROBE
+    body += "spin_lock(&lock); synchronize_rcu(); spin_unlock(&lock); return 1; }"
+    result, seen, _ = watched(body)
+    assert result == 1
+    assert "scheduling-while-atomic" in kinds(seen)
+
+
+def test_rcu_barrier_waits_only_for_callbacks() -> None:
+    without = PROBE + "rcu_read_lock(); rcu_barrier(); rcu_read_unlock(); return 1; }"
+    assert value_of(without) == 1
+    result, _, fate = watched(READER + " rcu_barrier(); rcu_read_unlock(); return 1; }")
+    assert (result, fate) == (0, Fate.TASK_KILLED)
+
+
 def test_msleep_in_atomic_context_cannot_schedule() -> None:
     body = "static DEFINE_SPINLOCK(lock);\n" + PROBE
     body += "spin_lock(&lock); msleep(10); spin_unlock(&lock); return 0; }"
@@ -221,11 +262,29 @@ def test_work_timer_and_completion() -> None:
     assert value_of(body) == 11
 
 
+def test_a_work_item_that_sleeps_does_not_run_a_second_time_beside_itself() -> None:
+    body = (
+        "static int inside, most, turns;\nstatic void run(struct work_struct *w);\n"
+        "static DECLARE_WORK(work, run);\n"
+        "static void fire(struct timer_list *t) { schedule_work(&work); }\n"
+        "static DEFINE_TIMER(timer, fire);\n"
+        "static void run(struct work_struct *w)\n"
+        "{ if (++inside > most) most = inside;\n"
+        " if (turns++ < 2) mod_timer(&timer, jiffies + 2); msleep(30); inside--; }\n"
+    )
+    body += PROBE + "schedule_work(&work); msleep(200); return most * 10 + turns; }"
+    assert value_of(body) == 13
+
+
 def test_waiting_for_what_never_comes_hangs() -> None:
     body = "static DECLARE_COMPLETION(done);\n" + PROBE + "wait_for_completion(&done); return 1; }"
     result, seen, fate = watched(body)
     assert (result, fate) == (0, Fate.TASK_KILLED)
-    assert "task-hangs" in kinds(seen)
+    (report,) = (event for event in seen if isinstance(event, Report))
+    assert report.kind == "hung-task", "the wait is uninterruptible: khungtaskd finds it"
+    assert report.headline.endswith("blocked for more than 120 seconds.")
+    body = body.replace("wait_for_completion(", "(void)!wait_for_completion_interruptible(")
+    assert kinds(watched(body)[1]) == ["task-hangs"], "a signal could wake it: nothing is printed"
 
 
 def test_kthread_runs_when_the_parent_sleeps() -> None:

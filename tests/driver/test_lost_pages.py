@@ -134,3 +134,22 @@ module_init(start);
     result = run_driver(HEAD + body, "probe.c", spec, ["insmod"])
     lines = [line.text for line in result.log][-3:]
     assert lines == [f"freed {freed:x}", f"fresh {fresh:x}", "zeroed 0"]
+
+
+@pytest.mark.parametrize(
+    ("code", "lost"),
+    [
+        ("get_page(p); __free_pages(p, 2);", "4096"),
+        ("get_page(p); __free_pages(p, 2); put_page(p);", ""),
+        ("get_page(p); free_pages((unsigned long)page_address(p), 2);", "4096"),
+    ],
+)
+def test_a_page_with_a_reference_left_is_not_free(code: str, lost: str) -> None:
+    result = run(f"struct page *p = alloc_pages(GFP_KERNEL, 2);\nif (p) {{ {code} }}")
+    assert leaked(result) == ([f"pages: {lost} bytes from alloc_pages()"] if lost else [])
+
+
+def test_a_compound_page_with_a_reference_left_stays_whole() -> None:
+    code = "struct page *p = alloc_pages(GFP_KERNEL | __GFP_COMP, 2);\n"
+    code += "if (p) { get_page(p); __free_pages(p, 2); }"
+    assert leaked(run(code)) == ["pages: 16384 bytes from alloc_pages()"]

@@ -6,9 +6,10 @@ import re
 
 import pytest
 
+from kmemquest.driver.run import run_driver
 from kmemquest.driver.script import WORDS, ScriptError, parse_script, parse_step
 from kmemquest.kernel.spec import MIB, MachineSpec
-from tests.driver.kernel_module import HEAD, run_file, texts
+from tests.driver.kernel_module import HEAD, machine, run_file, texts
 
 NIC = {"probe": {"pci": {"name": "0000:00:04.0", "vendor": 0x1B36, "device": 0x10, "irq": 11}}}
 
@@ -240,3 +241,48 @@ def test_a_system_call_that_returns_with_a_lock_held() -> None:
         ("lock-not-released", "still held: lock")
     ]
     assert result.reports[0].headline == "BUG: scheduling while atomic: sh/141/0x00000002"
+
+
+BETWEEN = """
+#include <linux/module.h>
+#include <linux/interrupt.h>
+#include <linux/workqueue.h>
+static int worked, refused;
+static void work_fn(struct work_struct *w) { worked++; }
+static DECLARE_WORK(work, work_fn);
+int ask(void);
+int ask(void)
+{
+	WARN_ON_ONCE(worked >= 0);
+	refused += !schedule_work(&work);
+	return worked;
+}
+static irqreturn_t handler(int irq, void *data)
+{
+	refused += !schedule_work(&work);
+	return IRQ_HANDLED;
+}
+static int __init start(void) { return request_irq(9, handler, 0, "probe", &work); }
+static void __exit stop(void) { free_irq(9, &work); cancel_work_sync(&work); }
+module_init(start);
+module_exit(stop);
+MODULE_LICENSE("GPL");
+"""
+
+
+def test_work_queued_by_one_call_runs_before_the_next_call() -> None:
+    result = run_driver(
+        BETWEEN, "probe.c", script=["insmod", {"call": {"function": "ask", "times": 4}}, "rmmod"],
+        machine=machine(),
+    )  # fmt: skip
+    assert result.results[1].result == 3, "each return to user space lets the worker run"
+    warnings = [report for report in result.reports if report.severity == "WARN"]
+    assert len(warnings) == 1, "WARN_ON_ONCE prints once, however often it is met"
+
+
+@pytest.mark.parametrize(("every", "worked"), [("10ms", 3), (0, 1)])
+def test_work_runs_between_interrupts_that_leave_time_for_it(every: object, worked: int) -> None:
+    irq = {"line": 9, "times": 3, "every": every}
+    script = ["insmod", {"irq": irq}, {"call": "ask"}, "rmmod"]
+    result = run_driver(BETWEEN, "probe.c", script=script, machine=machine())
+    assert result.results[2].result == worked

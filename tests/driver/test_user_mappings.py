@@ -256,3 +256,56 @@ def test_steps_on_what_was_never_mapped_fail() -> None:
 def test_a_name_that_no_step_gave_is_still_a_mistake_of_the_script() -> None:
     with pytest.raises(ScriptError, match="no mapping 'z'"):
         run("", "return 0;", "", "", [{"peek": {"map": "z", "size": 1}}])
+
+
+@pytest.mark.parametrize("mapped", ["counted", "frames"])
+@pytest.mark.parametrize("read_first", [False, True])
+def test_a_private_mapping_copies_on_write(mapped: str, read_first: bool) -> None:
+    call = {
+        "counted": "vm_insert_page(vma, vma->vm_start, page)",
+        "frames": "remap_pfn_range(vma, vma->vm_start, page_to_pfn(page), PAGE_SIZE, "
+        "vma->vm_page_prot)",
+    }[mapped]
+    first: list[Any] = [{"peek": {"map": "mine", "size": 2}}] if read_first else []
+    result = run(
+        "static struct page *page;",
+        f"return {call};",
+        "page = alloc_page(GFP_KERNEL | __GFP_ZERO); *(u8 *)page_address(page) = 7",
+        'pr_info("count %d, byte %d\\n", page_count(page), *(u8 *)page_address(page)); '
+        "__free_page(page)",
+        [
+            {"mmap": {"file": "m", "as": "mine", "shared": False}},
+            {"mmap": {"file": "m", "as": "all"}},
+            *first,
+            {"poke": {"map": "mine", "offset": 1, "hex": "2a"}},
+            {"peek": {"map": "mine", "size": 2}},
+            {"peek": {"map": "all", "size": 2}},
+            {"poke": {"map": "all", "hex": "09"}},
+            {"peek": {"map": "mine", "size": 1}},
+            {"exit": "p"},
+            "rmmod",
+        ],
+    )
+    data = [step.data for step in result.results if step.data]
+    assert data[-3:] == [b"\x07\x2a", b"\x07\x00", b"\x07"]
+    assert texts(result)[-1] == "count 1, byte 9"
+    assert not result.reports
+
+
+@pytest.mark.parametrize(
+    ("before", "inside", "lost"),
+    [("get_page(page)", "0", 1), ("(void)0", "0", 0), ("(void)0", "__free_page(page), 0", 0)],
+)
+def test_a_reference_too_many_outlives_the_mapping(before: str, inside: str, lost: int) -> None:
+    # Freed inside mmap() the page lives on in the mapping alone, and ends with it.
+    early = "free" in inside
+    result = run(
+        "static struct page *page;",
+        f"int r; {before}; r = vm_insert_page(vma, vma->vm_start, page);"
+        f" return r ? r : ({inside});",
+        "page = alloc_page(GFP_KERNEL)",
+        "(void)page" if early else "__free_page(page)",
+        [{"mmap": {"file": "m", "size": 4096}}, {"munmap": "m"}, {"exit": "p"}, "rmmod"],
+    )
+    found = [report.detail for report in result.reports if report.kind == "leak"]
+    assert found == ["pages: 4096 bytes from alloc_pages()"] * lost

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kmemquest.kernel import gfp
-from kmemquest.kernel.context import HeldLock
+from kmemquest.kernel.context import PF_MEMALLOC_NOFS, PF_MEMALLOC_NOIO, HeldLock
 from kmemquest.kernel.events import Event, KswapdWoken, Reclaimed, Report
 from kmemquest.kernel.history import age
 from kmemquest.kernel.machine import Machine
@@ -170,6 +170,56 @@ def test_past_is_decided_by_its_seed() -> None:
 def test_unknown_past_is_refused() -> None:
     with pytest.raises(ValueError, match="fresh, worn, fragmented"):
         age(_machine(0), 1, "old")
+
+
+@pytest.mark.parametrize(
+    ("mask", "scope", "seen"),
+    [
+        (gfp.GFP_KERNEL, 0, gfp.GFP_KERNEL),
+        (gfp.GFP_NOFS, 0, gfp.GFP_NOFS),
+        (gfp.GFP_KERNEL, PF_MEMALLOC_NOFS, gfp.GFP_NOFS),
+        (gfp.GFP_KERNEL, PF_MEMALLOC_NOIO, gfp.GFP_NOIO),
+    ],
+)
+def test_shrinkers_see_the_mask_of_the_allocation(mask: int, scope: int, seen: int) -> None:
+    machine = _machine(0)
+    masks: list[tuple[str, int]] = []
+
+    def shrink(_shrinker: int, mask: int, _node: int, _priority: int) -> int:
+        masks.append((machine.context.task.comm, mask))
+        return 0
+
+    machine.reclaim.run_shrinker = shrink
+    machine.reclaim.shrinkers.append(0x1000)
+    machine.context.task.flags |= scope
+    _exhaust(machine, mask | gfp.NORETRY | gfp.NOWARN)
+    direct = {mask for comm, mask in masks if comm == "sh"}
+    assert direct == {seen | gfp.NORETRY | gfp.NOWARN}
+    # kswapd works for everybody: its own mask says that it may do anything.
+    assert {mask for comm, mask in masks if comm == "kswapd0"} == {gfp.GFP_KERNEL}
+
+
+def test_slab_pages_that_a_shrinker_frees_are_progress() -> None:
+    machine = _machine(0)
+    cache = machine.slub.create("pictures", 4096, 0, 0)
+    assert cache is not None
+    objects = [machine.slub.alloc(cache, gfp.GFP_KERNEL) for _ in range(2000)]
+    asked: list[int] = []
+
+    def shrink(_shrinker: int, _gfp: int, _node: int, priority: int) -> int:
+        asked.append(priority)
+        for _ in range(64):
+            machine.slub.free(cache, objects.pop())
+        return 64
+
+    machine.reclaim.run_shrinker = shrink
+    machine.reclaim.shrinkers.append(0x1000)
+    before = machine.slub.released_pages
+    got = machine.reclaim.direct_reclaim(gfp.GFP_KERNEL, 0, 0)
+    assert got == machine.slub.released_pages - before
+    assert got >= 32
+    assert asked[0] == 12
+    assert asked[-1] > 0, "32 pages are enough: it stops before the last priority"
 
 
 def test_kswapd_calls_shrinkers_once_nobody_it_interrupts_holds_a_lock() -> None:

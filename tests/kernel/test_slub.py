@@ -310,6 +310,25 @@ def test_destroying_a_cache_with_live_objects_is_reported_and_leaks_it() -> None
     assert machine.checks.taint >= {"B", "W"}
 
 
+def test_a_cache_that_could_not_be_destroyed_still_works_for_whom_has_its_pointer() -> None:
+    machine, events = boot()
+    cache = machine.slub.create("busy", 200, 0, SLAB_NO_MERGE)
+    assert cache is not None
+    kept = machine.slub.alloc(cache, GFP_KERNEL)
+    machine.slub.destroy(cache)
+    assert machine.slub.by_address[cache.address] is cache
+    objects = machine.slub.alloc_bulk(cache, GFP_KERNEL, 3)
+    assert len(set(objects)) == 3
+    assert kept not in objects
+    for address in (*objects, kept):
+        machine.slub.free(cache, address)
+    lines, deeds = len(machine.log.lines), len(events)
+    machine.slub.destroy(cache)
+    assert cache.refcount == -1, "its count has been zero: a second destroy only lowers it"
+    assert len(machine.log.lines) == lines
+    assert not any(isinstance(event, CacheDestroyed) for event in events[deeds:])
+
+
 def test_destroying_an_empty_cache_gives_everything_back() -> None:
     machine, events = boot()
     own = machine.slub.caches[0]

@@ -24,6 +24,7 @@ from kmemquest.kernel.gfp import (
     GFP_NOFS,
     GFP_NOWAIT,
     IO,
+    NOFAIL,
     NOWARN,
     RETRY_MAYFAIL,
     ZERO,
@@ -422,3 +423,14 @@ def test_vzalloc_asks_the_page_allocator_to_zero(machine: Machine, events: list[
     machine.vmalloc.vzalloc(3 * PAGE_SIZE)
     data = [event.gfp for event in events if isinstance(event, PagesAllocated)]
     assert sum(1 for gfp in data if gfp & ZERO) >= 3
+
+
+def test_huge_pages_of_a_request_that_may_not_fail_may_fail() -> None:
+    machine = Machine.boot(MachineSpec(ram=256 * MIB))
+    address = machine.vmalloc.vmalloc_huge(4 * MIB, GFP_KERNEL | NOFAIL)
+    area = machine.vmalloc.area_at(address)
+    assert area is not None
+    assert area.page_order == 9
+    assert not any("WARNING" in line.text for line in machine.log.lines), (
+        "no order-9 NOFAIL request"
+    )

@@ -9,6 +9,7 @@ from kmemquest.driver.binding import binds
 from kmemquest.driver.devices import world_of
 from kmemquest.driver.holdings import gave_back, got
 from kmemquest.kernel.address import PAGE_SHIFT, page_to_pfn
+from kmemquest.kernel.check.oops import warn
 
 if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
@@ -131,15 +132,27 @@ def _coherent(engine: Engine, dev: int, size: int, handle: int, flags: int) -> t
     return address, bus
 
 
-@binds("dma_free_coherent", "dmam_free_coherent")
+@binds("dma_free_coherent")
 def dma_free_coherent(engine: Engine, dev: int, size: int, address: int, handle: int) -> None:
     device = find_device(engine, dev)
     if device is None:
         return
-    known = world_of(engine).by_dev[dev]
-    known.managed = [entry for entry in known.managed if entry[0] != address]
     engine.machine.dma.free_coherent(device, size, address, handle)
     gave_back(engine, address, "dma_free_coherent", "coherent")
+
+
+@binds("dmam_free_coherent")
+def dmam_free_coherent(engine: Engine, dev: int, size: int, address: int, handle: int) -> None:
+    """Take the buffer off the device's list and free it; one that is not there is a WARN."""
+    device = find_device(engine, dev)
+    if device is None:
+        return
+    known = world_of(engine).by_dev[dev]
+    kept = [entry for entry in known.managed if entry[0] != address]
+    if len(kept) == len(known.managed):
+        warn(engine.machine, "kernel/dma/mapping.c", 75, "dmam_free_coherent+0x7b/0x90")
+    known.managed = kept
+    engine.machine.dma.free_coherent(device, size, address, handle)
 
 
 # --- streaming ----------------------------------------------------------------------------

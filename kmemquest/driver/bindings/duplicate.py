@@ -49,6 +49,7 @@ def kfree_const(engine: Engine, address: int) -> None:
 
 
 @binds("kmemdup")
+@strings.blamed_on("kmemdup_noprof")
 def kmemdup(engine: Engine, source: int, size: int, flags: int) -> int:
     address = engine.machine.kmalloc.kmalloc(size, flags)
     if address:
@@ -62,6 +63,7 @@ def kmemdup_array(engine: Engine, source: int, count: int, size: int, flags: int
 
 
 @binds("kvmemdup")
+@strings.blamed_on("kvmemdup")
 def kvmemdup(engine: Engine, source: int, size: int, flags: int) -> int:
     address = engine.machine.vmalloc.kvmalloc(size, flags)
     if address:

@@ -9,15 +9,22 @@ from typing import TYPE_CHECKING, Final
 
 from kmemquest.driver import abi
 from kmemquest.driver.binding import binds
-from kmemquest.driver.bindings.string import fill
+from kmemquest.driver.bindings.string import fill, memcpy
 from kmemquest.driver.devices import world_of
 from kmemquest.driver.holdings import gave_back, got
+from kmemquest.kernel.mm.ioremap import WRITE_COMBINING
 
 if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
 
 MMIO_COST: Final = 250
-"""Nanoseconds of an uncached access across the bus."""
+"""Nanoseconds of a transaction on the bus: one uncached access, or one combined line."""
+COMBINED_LINE: Final = 64
+"""Bytes that a write-combining buffer sends in one transaction: a cache line."""
+COPY_WIDTH: Final = 4
+"""Bytes of one access of memcpy_toio() and memcpy_fromio() (`arch/x86/lib/iomem.c`)."""
+SET_WIDTH: Final = 8
+"""Bytes of one access of memset_io(), which is memset() on x86."""
 
 
 @binds("ioremap")
@@ -69,9 +76,29 @@ def release_mem_region(engine: Engine, start: int, size: int) -> None:
             return
 
 
+def spend_reading(engine: Engine, address: int, size: int, width: int) -> None:
+    """Let the time of reading a window pass: no cache helps, whatever kind of mapping it is."""
+    remap = engine.machine.ioremap
+    if remap.memory_type(address):
+        remap.flush_line()
+        engine.machine.clock.advance(MMIO_COST * -(-size // width))
+
+
+def spend_writing(engine: Engine, address: int, size: int, width: int) -> None:
+    """Let the time of writing a window pass: each access crosses the bus, or each full line."""
+    remap = engine.machine.ioremap
+    memory_type = remap.memory_type(address)
+    if memory_type == WRITE_COMBINING:
+        first, last = address // COMBINED_LINE, (address + size - 1) // COMBINED_LINE
+        engine.machine.clock.advance(MMIO_COST * remap.fill_lines(first, last))
+    elif memory_type:
+        remap.flush_line()
+        engine.machine.clock.advance(MMIO_COST * -(-size // width))
+
+
 def _reader(size: int) -> Callable[..., int]:
     def read(engine: Engine, address: int) -> int:
-        engine.machine.clock.advance(MMIO_COST)
+        spend_reading(engine, address, size, size)
         return engine.machine.memory.load(address, size)
 
     return read
@@ -79,7 +106,7 @@ def _reader(size: int) -> Callable[..., int]:
 
 def _writer(size: int) -> Callable[..., None]:
     def write(engine: Engine, value: int, address: int) -> None:
-        engine.machine.clock.advance(MMIO_COST)
+        spend_writing(engine, address, size, size)
         engine.machine.memory.store(address, size, value)
 
     return write
@@ -92,4 +119,20 @@ for _letter, _size in (("b", 1), ("w", 2), ("l", 4), ("q", 8)):
 
 @binds("memset_io")
 def memset_io(engine: Engine, address: int, value: int, size: int) -> None:
+    if size:
+        spend_writing(engine, address, size, SET_WIDTH)
     fill(engine, address, size, bytes([value & 0xFF]))
+
+
+@binds("memcpy_toio")
+def memcpy_toio(engine: Engine, to: int, source: int, size: int) -> None:
+    if size:
+        spend_writing(engine, to, size, COPY_WIDTH)
+    memcpy(engine, to, source, size)
+
+
+@binds("memcpy_fromio")
+def memcpy_fromio(engine: Engine, to: int, source: int, size: int) -> None:
+    if size:
+        spend_reading(engine, source, size, COPY_WIDTH)
+    memcpy(engine, to, source, size)

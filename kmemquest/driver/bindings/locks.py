@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.driver import abi, pending
 from kmemquest.driver.binding import binds
+from kmemquest.driver.bindings.timers import schedule_while_atomic
 from kmemquest.driver.contexts import enter, leave
 from kmemquest.driver.devices import world_of
 from kmemquest.driver.holdings import KMALLOC, gave_back
@@ -27,7 +29,10 @@ MUTEX_FILE: Final = "kernel/locking/mutex.c"
 MUTEX_LINE: Final = 586
 RCU_FILE: Final = "kernel/rcu/tree.c"
 RCU_LINE: Final = 3838
+GRACE_PERIOD_LINE: Final = 4092
 EINTR: Final = 4
+GRACE_PERIOD: Final = 10_000_000
+"""Nanoseconds until every reader of before has left its section: a simulated cost."""
 LOCK_BYTES: Final = 8
 
 
@@ -74,7 +79,8 @@ def spin_lock_irqsave(engine: Engine, lock: int, name: int) -> int:
 def spin_trylock(engine: Engine, lock: int, name: int) -> int:
     if engine.machine.memory.load(lock, 4):
         return 0
-    spin_lock(engine, lock, name)
+    engine.machine.context.preempt_depth += 1
+    _take(engine, lock, _name(engine, lock, name), spinning=True, trying=True)
     return 1
 
 
@@ -109,7 +115,7 @@ def spin_is_locked(engine: Engine, lock: int) -> int:
     return engine.machine.memory.load(lock, 4) != 0
 
 
-def _take(engine: Engine, lock: int, name: str, *, spinning: bool) -> None:
+def _take(engine: Engine, lock: int, name: str, *, spinning: bool, trying: bool = False) -> None:
     machine = engine.machine
     machine.clock.advance(LOCK_COST)
     value = machine.memory.load(lock, 4)
@@ -120,7 +126,8 @@ def _take(engine: Engine, lock: int, name: str, *, spinning: bool) -> None:
     if value:
         _deadlock(engine, lock, name, spinning=spinning)
         return
-    if machine.checks.lockdep is not None:
+    if machine.checks.lockdep is not None and not trying:
+        # Who only tries never waits, and so adds to no chain (`lockdep.c:validate_chain`).
         machine.checks.lockdep.acquire(name, sleeping=not spinning, address=lock)
     machine.memory.store(lock, 4, 1)
     machine.context.locks.append(HeldLock(name, spinning, lock))
@@ -226,7 +233,7 @@ def mutex_lock_interruptible(engine: Engine, lock: int, name: int) -> int:
 def mutex_trylock(engine: Engine, lock: int, name: int) -> int:
     if engine.machine.memory.load(lock, 4):
         return 0
-    _take(engine, lock, _name(engine, lock, name), spinning=False)
+    _take(engine, lock, _name(engine, lock, name), spinning=False, trying=True)
     return 1
 
 
@@ -346,13 +353,36 @@ def rcu_read_unlock(engine: Engine) -> None:
     leave(engine.machine, "rcu")
 
 
-@binds("synchronize_rcu", "rcu_barrier")
+@binds("synchronize_rcu")
 def synchronize_rcu(engine: Engine) -> None:
     machine = engine.machine
+    if machine.context.rcu_depth and machine.checks.lockdep is not None:
+        message = "Illegal synchronize_rcu() in RCU read-side critical section"
+        machine.checks.lockdep.suspicious_rcu(f"{RCU_FILE}:{GRACE_PERIOD_LINE}", message)
     machine.checks.might_sleep("synchronize_rcu", None, RCU_FILE, RCU_LINE)
-    machine.clock.advance(10_000_000)
-    if machine.context.may_sleep:
-        run_rcu_callbacks(engine)
+    _wait_for_grace_period(engine, "synchronize_rcu")
+
+
+@binds("rcu_barrier")
+def rcu_barrier(engine: Engine) -> None:
+    engine.machine.checks.might_sleep("mutex_lock", None, MUTEX_FILE, MUTEX_LINE)
+    if world_of(engine).rcu_callbacks:
+        _wait_for_grace_period(engine, "rcu_barrier")
+
+
+def _wait_for_grace_period(engine: Engine, call: str) -> None:
+    """Sleep until every reader has left its section: a reader that does so waits for itself."""
+    machine, context = engine.machine, engine.machine.context
+    if machine.phase != "running":
+        return
+    reader = context.rcu_depth
+    if not context.may_sleep:
+        schedule_while_atomic(engine, call)
+    if reader or not context.may_sleep:
+        pending.hang(engine, call, uninterruptible=True)
+        return
+    machine.clock.advance(GRACE_PERIOD)
+    run_rcu_callbacks(engine)
 
 
 @binds("call_rcu")
@@ -364,6 +394,18 @@ def call_rcu(engine: Engine, head: int, function: int) -> None:
 def kfree_rcu(engine: Engine, address: int) -> None:
     gave_back(engine, address, "kfree_rcu", *KMALLOC)
     world_of(engine).rcu_callbacks.append((0, address))
+
+
+def finish_kfree_rcu(engine: Engine) -> None:
+    """Wait until everything given to kfree_rcu is free (`kvfree_rcu_barrier`)."""
+    world = world_of(engine)
+    waiting = [argument for function, argument in world.rcu_callbacks if not function]
+    if not waiting:
+        return
+    engine.machine.clock.advance(GRACE_PERIOD)
+    world.rcu_callbacks = deque(entry for entry in world.rcu_callbacks if entry[0])
+    for address in waiting:
+        engine.machine.vmalloc.kvfree(address)
 
 
 def run_rcu_callbacks(engine: Engine) -> None:

@@ -23,6 +23,8 @@ NO_MEMORY: Final = (1 << 64) - 12
 INVALID: Final = (1 << 64) - 22
 MEMREMAP_WB: Final = 1
 GEN_POOL_BYTES: Final = 64
+GEN_POOL_CHUNK_BYTES: Final = 56
+"""A chunk's description, in front of its bitmap."""
 
 
 # --- user mappings ------------------------------------------------------------------------
@@ -113,12 +115,21 @@ def gen_pool_create(engine: Engine, order: int, nid: int) -> int:
 def gen_pool_add_virt(
     engine: Engine, pool: int, virtual: int, physical: int, size: int, nid: int
 ) -> int:
-    world_of(engine).gen_pools[pool].insert(0, [virtual, size, physical, 0])
+    """Add a chunk and its bitmap; the newest chunk is searched first (`lib/genalloc.c`)."""
+    machine = engine.machine
+    granule = _granule(engine, pool)
+    words = -(-(size // granule) // 64)
+    bitmap = machine.vmalloc.vzalloc(GEN_POOL_CHUNK_BYTES + 8 * words, nid if nid >= 0 else None)
+    if not bitmap:
+        return NO_MEMORY
+    chunks = world_of(engine).gen_pools.get(pool)
+    if chunks is not None:
+        chunks.insert(0, [virtual, size, physical, 0, bitmap])
     return 0
 
 
 def _granule(engine: Engine, pool: int) -> int:
-    return 1 << (engine.machine.memory.load(pool, 4) & 31)
+    return 1 << (engine.machine.memory.load(pool, 4) & 63)
 
 
 @binds("gen_pool_alloc")
@@ -131,7 +142,7 @@ def gen_pool_alloc(engine: Engine, pool: int, size: int) -> int:
         return 0
     mask = (1 << count) - 1
     for chunk in world_of(engine).gen_pools.get(pool, ()):
-        start, room, _, taken = chunk
+        start, room, _, taken, _ = chunk
         for index in range(room // granule - count + 1):
             if not taken >> index & mask:
                 chunk[3] |= mask << index
@@ -146,7 +157,7 @@ def gen_pool_free(engine: Engine, pool: int, address: int, size: int) -> None:
     granule = _granule(engine, pool)
     count = -(-size // granule)
     for chunk in world_of(engine).gen_pools.get(pool, ()):
-        start, room, _, taken = chunk
+        start, room, _, taken, _ = chunk
         if start <= address < start + room:
             bits = ((1 << count) - 1) << (address - start) // granule
             if taken & bits == bits and address + size <= start + room:
@@ -162,6 +173,8 @@ def gen_pool_destroy(engine: Engine, pool: int) -> None:
     if any(chunk[3] for chunk in chunks):
         bug(engine.machine, "lib/genalloc.c", 243, "gen_pool_destroy")
         return
+    for chunk in chunks:
+        engine.machine.vmalloc.vfree(chunk[4])
     engine.machine.kmalloc.kfree(pool)
     gave_back(engine, pool, "gen_pool_destroy", "gen-pool")
 
@@ -179,7 +192,7 @@ def gen_pool_size(engine: Engine, pool: int) -> int:
 
 @binds("gen_pool_virt_to_phys")
 def gen_pool_virt_to_phys(engine: Engine, pool: int, address: int) -> int:
-    for start, room, physical, _ in world_of(engine).gen_pools.get(pool, ()):
+    for start, room, physical, _, _ in world_of(engine).gen_pools.get(pool, ()):
         if start <= address < start + room:
             return physical + address - start
     return (1 << 64) - 1

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kmemquest.driver import abi
+from kmemquest.driver import abi, percpu_statics
 from kmemquest.driver.binding import binds
 from kmemquest.driver.bindings.slab import find_cache
 from kmemquest.driver.devices import world_of
 from kmemquest.driver.exposed_task import ExposedTask
-from kmemquest.driver.holdings import gave_back, got
-from kmemquest.kernel.address import MODULES_END
+from kmemquest.driver.holdings import KMALLOC, gave_back, got
+from kmemquest.kernel.address import MODULES_END, PAGE_SIZE
 
 if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
@@ -99,7 +99,19 @@ def mempool_alloc(engine: Engine, address: int, flags: int) -> int:
         return 0
     element = engine.machine.mempools.alloc(pool, flags)
     _show(engine, pool)
-    return got(engine, "mempool-element", element, pool.size, "mempool_alloc")
+    return _got_element(engine, pool, element, "mempool_alloc")
+
+
+def _got_element(engine: Engine, pool: Mempool, element: int, function: str) -> int:
+    """Note an element, but for one that the driver's own function allocated: that is noted."""
+    ledger = engine.machine.checks.ledger
+    own = pool.kind == "functions"
+    if own and any(ledger.find(kind, element) for kind in (*KMALLOC, "pages")):
+        return element
+    size = {"page": PAGE_SIZE << pool.order, "kmalloc": pool.size}.get(pool.kind, 0)
+    if pool.cache is not None:
+        size = pool.cache.object_size
+    return got(engine, "mempool-element", element, size, function)
 
 
 @binds("mempool_free")
@@ -110,7 +122,8 @@ def mempool_free(engine: Engine, element: int, address: int) -> None:
     if pool is not None:
         engine.machine.mempools.free(pool, element)
         _show(engine, pool)
-        gave_back(engine, element, "mempool_free", "mempool-element")
+        # The pool takes whatever its backend could have handed out: it keeps no list of its own.
+        gave_back(engine, element, "mempool_free", "mempool-element", *KMALLOC, "pages")
 
 
 @binds("mempool_alloc_slab")
@@ -174,9 +187,9 @@ def free_percpu(engine: Engine, token: int) -> None:
 
 @binds("__kmq_per_cpu_ptr")
 def per_cpu_ptr(engine: Engine, token: int, cpu: int) -> int:
-    """Return a CPU's copy; a static variable of the module has one, for CPU 0."""
+    """Return a CPU's copy of an area, or of a static per-CPU variable of the module."""
     if engine.machine.spec.modules_start <= token < MODULES_END:
-        return token
+        return percpu_statics.copy_for(engine, token, cpu) or token
     return engine.machine.percpu.address(token, cpu)
 
 

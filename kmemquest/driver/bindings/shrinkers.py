@@ -8,6 +8,7 @@ from kmemquest.driver import abi
 from kmemquest.driver.binding import Argument, binds
 from kmemquest.driver.devices import world_of
 from kmemquest.driver.holdings import gave_back, got
+from kmemquest.driver.limits import CALL_STEPS
 from kmemquest.driver.pending import running
 from kmemquest.driver.printk_format import format_text, read_string
 from kmemquest.kernel.gfp import GFP_KERNEL
@@ -44,14 +45,23 @@ def shrinker_free(engine: Engine, shrinker: int) -> None:
     machine = engine.machine
     if not shrinker:
         return
-    if shrinker in machine.reclaim.shrinkers:
-        machine.reclaim.shrinkers.remove(shrinker)
+    reclaim = machine.reclaim
+    if shrinker in reclaim.shrinkers:
+        reclaim.shrinkers.remove(shrinker)
+    for key in [key for key in reclaim.deferred_scans if key[0] == shrinker]:
+        del reclaim.deferred_scans[key]
     machine.kmalloc.kfree(shrinker)
     gave_back(engine, shrinker, "shrinker_free", "shrinker")
 
 
 def shrink(engine: Engine, shrinker: int, gfp: int, node: int, priority: int) -> int:
-    """Ask one shrinker for objects (`mm/shrinker.c:do_shrink_slab`); return how many it freed."""
+    """Ask one shrinker for objects (`mm/shrinker.c:do_shrink_slab`); return how many it freed.
+
+    -1 says that its caller never comes back: it waits for ever, or an oops has killed it.
+
+    What it does not scan now, because `gfp` forbids it to or the share is below a batch, is added
+    to its next turn.
+    """
     machine = engine.machine
     singletons = world_of(engine).singletons
     control = singletons.get("shrink_control")
@@ -62,21 +72,33 @@ def shrink(engine: Engine, shrinker: int, gfp: int, node: int, priority: int) ->
     count = engine.call(
         abi.get(machine, shrinker, abi.SHRINKER, "count_objects"), shrinker, control
     )
-    if count in (0, SHRINK_EMPTY) or not running(engine):
+    if not running(engine):
+        return -1
+    if count in (0, SHRINK_EMPTY):
         return 0
     seeks = abi.get(machine, shrinker, abi.SHRINKER, "seeks")
-    left = (count >> priority) * 4 // seeks if seeks else count // 2
-    left = min(left, 2 * count)
+    deferred = machine.reclaim.deferred_scans
+    due = deferred.pop((shrinker, node), 0)
+    share = (count >> priority) * 4 // seeks if seeks else count // 2
+    left = min((due >> priority) + share, 2 * count)
     batch = abi.get(machine, shrinker, abi.SHRINKER, "batch") or SHRINK_BATCH
-    freed = 0
+    freed = scanned = 0
     while left >= batch or left >= count > 0:
         wanted = min(batch, left)
         abi.put(machine, control, abi.SHRINK_CONTROL, "nr_to_scan", wanted)
         abi.put(machine, control, abi.SHRINK_CONTROL, "nr_scanned", wanted)
+        # A count gone below zero is 2**64 objects to look for: no kernel comes to the end of them.
+        engine.steps_left[0] -= CALL_STEPS
+        if engine.steps_left[0] < 0:
+            engine.stop("endless-loop", "the shrinker was asked again and again without an end")
+            break
         scan = abi.get(machine, shrinker, abi.SHRINKER, "scan_objects")
         result = engine.call(scan, shrinker, control)
         if result == SHRINK_STOP or not running(engine):
             break
         freed += result
-        left -= max(abi.get(machine, control, abi.SHRINK_CONTROL, "nr_scanned"), 1)
-    return freed
+        looked_at = max(abi.get(machine, control, abi.SHRINK_CONTROL, "nr_scanned"), 1)
+        left -= looked_at
+        scanned += looked_at
+    deferred[shrinker, node] = min(max(due + share - scanned, 0), 2 * count)
+    return freed if running(engine) else -1

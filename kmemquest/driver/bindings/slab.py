@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kmemquest.driver import abi
 from kmemquest.driver.binding import binds
+from kmemquest.driver.bindings.locks import finish_kfree_rcu
 from kmemquest.driver.bindings.pointer_arrays import load_pointers, store_pointer
 from kmemquest.driver.holdings import ANY, KMALLOC, gave_back, gave_back_pages, got, node
 from kmemquest.kernel.address import is_direct_map_address, pfn_to_page, virt_to_pfn
@@ -242,6 +243,7 @@ def kmem_cache_destroy(engine: Engine, address: int) -> None:
         return
     cache = find_cache(engine, address)
     if cache is not None:
+        finish_kfree_rcu(engine)
         engine.machine.slub.destroy(cache)
         gave_back(engine, address, "kmem_cache_destroy", "cache")
 
@@ -287,7 +289,7 @@ def kmem_cache_free(engine: Engine, address: int, found: int) -> None:
     if cache is None:
         return
     engine.machine.slub.free(cache, found)
-    gave_back(engine, found, "kmem_cache_free", "cache-object", "kmalloc")
+    gave_back(engine, found, "kmem_cache_free", *KMALLOC)
 
 
 @binds("kmem_cache_alloc_bulk")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar, cast
 
 from kmemquest.driver.binding import binds
 from kmemquest.driver.printk_format import read_string
+from kmemquest.kernel.address import PAGE_SIZE, is_user_address
 
 if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
@@ -42,8 +43,18 @@ def write(engine: Engine, address: int, data: bytes) -> None:
         engine.machine.memory.store_bytes(address, data)
 
 
+def _kasan_refuses(engine: Engine, address: int, size: int, *, write: bool) -> bool:
+    """Let KASAN look at user memory handed to memcpy or memset; True when nothing is copied."""
+    kasan = engine.machine.checks.kasan
+    if kasan is None or not size or not is_user_address(address) or address < PAGE_SIZE:
+        return False
+    return kasan.refuses_user_address(address, size, write=write)
+
+
 @binds("memset")
 def memset(engine: Engine, address: int, value: int, size: int) -> int:
+    if _kasan_refuses(engine, address, size, write=True):
+        return 0
     fill(engine, address, size, bytes([value & 0xFF]))
     return address
 
@@ -85,15 +96,19 @@ def memzero_explicit(engine: Engine, address: int, size: int) -> None:
     fill(engine, address, size, b"\0")
 
 
-@binds("memcpy", "memmove", "memcpy_fromio", "memcpy_toio")
+@binds("memcpy", "memmove")
 def memcpy(engine: Engine, to: int, source: int, size: int) -> int:
+    if _kasan_refuses(engine, source, size, write=False):
+        return 0
+    if _kasan_refuses(engine, to, size, write=True):
+        return 0
     data = read(engine, source, size)
     if data is not None:
         write(engine, to, data)
     return to
 
 
-def _named(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def blamed_on(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let KASAN name the kernel's own function: `lib/string.c` is instrumented like a driver."""
 
     def wrap(function: Callable[P, R]) -> Callable[P, R]:
@@ -115,7 +130,7 @@ def _named(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 @binds("memcmp")
-@_named("memcmp")
+@blamed_on("memcmp")
 def memcmp(engine: Engine, first: int, second: int, size: int) -> int:
     return _compare(read(engine, first, size) or b"", read(engine, second, size) or b"")
 
@@ -130,7 +145,7 @@ def _compare(left: bytes, right: bytes) -> int:
 
 
 @binds("memchr")
-@_named("memchr")
+@blamed_on("memchr")
 def memchr(engine: Engine, address: int, value: int, size: int) -> int:
     at = (read(engine, address, size) or b"").find(bytes([value & 0xFF]))
     return address + at if at >= 0 else 0
@@ -142,7 +157,7 @@ def memscan(engine: Engine, address: int, value: int, size: int) -> int:
 
 
 @binds("memchr_inv")
-@_named("memchr_inv")
+@blamed_on("memchr_inv")
 def memchr_inv(engine: Engine, address: int, value: int, size: int) -> int:
     data = read(engine, address, size) or b""
     rest = data.lstrip(bytes([value & 0xFF]))
@@ -158,33 +173,33 @@ def mem_is_zero(engine: Engine, address: int, size: int) -> int:
 
 
 @binds("strlen")
-@_named("strlen")
+@blamed_on("strlen")
 def strlen(engine: Engine, text: int) -> int:
     return len(read_string(engine.machine, text))
 
 
 @binds("strnlen")
-@_named("strnlen")
+@blamed_on("strnlen")
 def strnlen(engine: Engine, text: int, limit: int) -> int:
     return len(read_string(engine.machine, text, limit))
 
 
 @binds("strcpy")
-@_named("strcpy")
+@blamed_on("strcpy")
 def strcpy(engine: Engine, to: int, source: int) -> int:
     write(engine, to, read_string(engine.machine, source) + b"\0")
     return to
 
 
 @binds("strncpy")
-@_named("strncpy")
+@blamed_on("strncpy")
 def strncpy(engine: Engine, to: int, source: int, size: int) -> int:
     write(engine, to, read_string(engine.machine, source, size).ljust(size, b"\0"))
     return to
 
 
 @binds("__kmq_strscpy")
-@_named("sized_strscpy")
+@blamed_on("sized_strscpy")
 def strscpy(engine: Engine, to: int, source: int, size: int) -> int:
     return _strscpy(engine, to, source, size, pad=False)
 
@@ -206,7 +221,7 @@ def _strscpy(engine: Engine, to: int, source: int, size: int, *, pad: bool) -> i
 
 
 @binds("strcat")
-@_named("strcat")
+@blamed_on("strcat")
 def strcat(engine: Engine, to: int, source: int) -> int:
     used = len(read_string(engine.machine, to))
     write(engine, to + used, read_string(engine.machine, source) + b"\0")
@@ -214,7 +229,7 @@ def strcat(engine: Engine, to: int, source: int) -> int:
 
 
 @binds("strlcat")
-@_named("strlcat")
+@blamed_on("strlcat")
 def strlcat(engine: Engine, to: int, source: int, size: int) -> int:
     used = len(read_string(engine.machine, to))
     text = read_string(engine.machine, source)
@@ -224,28 +239,28 @@ def strlcat(engine: Engine, to: int, source: int, size: int) -> int:
 
 
 @binds("strcmp")
-@_named("strcmp")
+@blamed_on("strcmp")
 def strcmp(engine: Engine, first: int, second: int) -> int:
     left = read_string(engine.machine, first)
     return _compare(left, read_string(engine.machine, second))
 
 
 @binds("strncmp")
-@_named("strncmp")
+@blamed_on("strncmp")
 def strncmp(engine: Engine, first: int, second: int, size: int) -> int:
     left = read_string(engine.machine, first, size)
     return _compare(left, read_string(engine.machine, second, size))
 
 
 @binds("strcasecmp")
-@_named("strcasecmp")
+@blamed_on("strcasecmp")
 def strcasecmp(engine: Engine, first: int, second: int) -> int:
     left = read_string(engine.machine, first).lower()
     return _compare(left, read_string(engine.machine, second).lower())
 
 
 @binds("strchr")
-@_named("strchr")
+@blamed_on("strchr")
 def strchr(engine: Engine, text: int, value: int) -> int:
     data = read_string(engine.machine, text) + b"\0"
     at = data.find(bytes([value & 0xFF]))
@@ -253,7 +268,7 @@ def strchr(engine: Engine, text: int, value: int) -> int:
 
 
 @binds("strrchr")
-@_named("strrchr")
+@blamed_on("strrchr")
 def strrchr(engine: Engine, text: int, value: int) -> int:
     data = read_string(engine.machine, text) + b"\0"
     at = data.rfind(bytes([value & 0xFF]))
@@ -261,14 +276,14 @@ def strrchr(engine: Engine, text: int, value: int) -> int:
 
 
 @binds("strnchr")
-@_named("strnchr")
+@blamed_on("strnchr")
 def strnchr(engine: Engine, text: int, size: int, value: int) -> int:
     at = read_string(engine.machine, text, size).find(bytes([value & 0xFF]))
     return text + at if at >= 0 else 0
 
 
 @binds("strstr")
-@_named("strstr")
+@blamed_on("strstr")
 def strstr(engine: Engine, text: int, wanted: int) -> int:
     data = read_string(engine.machine, text)
     at = data.find(read_string(engine.machine, wanted))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from kmemquest.driver import abi, pending
 from kmemquest.driver.binding import Argument, binds
+from kmemquest.driver.busy_wait import spin
 from kmemquest.driver.devices import TICK, jiffies, world_of
 from kmemquest.driver.holdings import gave_back, got
 from kmemquest.driver.printk_format import format_text, read_string
@@ -285,7 +286,7 @@ def usleep_range(engine: Engine, least: int, most: int) -> None:
 
 @binds("udelay")
 def udelay(engine: Engine, microseconds: int) -> None:
-    engine.machine.clock.advance(microseconds * 1000)
+    spin(engine, microseconds * 1000)
 
 
 @binds("ndelay")
@@ -295,7 +296,7 @@ def ndelay(engine: Engine, nanoseconds: int) -> None:
 
 @binds("mdelay")
 def mdelay(engine: Engine, milliseconds: int) -> None:
-    engine.machine.clock.advance(milliseconds * MSEC)
+    spin(engine, milliseconds * MSEC)
 
 
 @binds("might_sleep")
@@ -362,7 +363,7 @@ def _complete(engine: Engine, completion: int, call: str, *, hang: bool = True) 
             schedule_while_atomic(engine, call)
         if not machine.context.may_sleep or not pending.run_next(engine):
             if hang:
-                pending.hang(engine, call)
+                pending.hang(engine, call, uninterruptible=call == "wait_for_completion")
             return False
     done = machine.memory.load(completion, 4)
     if done != 0xFFFF_FFFF:

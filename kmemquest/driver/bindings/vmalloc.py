@@ -99,6 +99,8 @@ def vfree_atomic(engine: Engine, address: int) -> None:
 
 @binds("vmap")
 def vmap(engine: Engine, pages: int, count: int, flags: int, protection: int) -> int:
+    if engine.machine.vmalloc.exceeds_ram(count):
+        return 0
     frames = [page_to_pfn(page) for page in load_pointers(engine, pages, count)]
     return got(engine, "vmap", engine.machine.vmalloc.vmap(frames), count << 12, "vmap")
 

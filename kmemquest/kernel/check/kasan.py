@@ -13,6 +13,7 @@ from kmemquest.kernel.address import (
     PAGE_SHIFT,
     PAGE_SIZE,
     is_direct_map_address,
+    is_user_address,
     is_vmalloc_address,
     pfn_to_virt,
     virt_to_pfn,
@@ -205,6 +206,18 @@ class Kasan:
         self._report(kind, words, f"{verb} of size {size}", address)
         return False
 
+    def refuses_user_address(self, address: int, size: int, *, write: bool) -> bool:
+        """Report a memcpy or memset of user memory; True when the call does nothing after it.
+
+        Only the first report is made, and only that one keeps the function from its work
+        (`mm/kasan/shadow.c:memcpy`, `kasan_check_range`).
+        """
+        first = not self.reported
+        words = "null-ptr-deref" if address < PAGE_SIZE else "user-memory-access"
+        verb = "Write" if write else "Read"
+        self._report("user-pointer-dereference", words, f"{verb} of size {size}", address)
+        return first
+
     def report_double_free(
         self, address: int, cache_name: str, object_address: int, object_size: int, call: str
     ) -> None:
@@ -326,8 +339,11 @@ class Kasan:
             lines += self._object_lines(kind, record, address)
         elif is_vmalloc_address(address):
             lines += self._area_lines(address)
-        lines += self._page_lines(address)
-        lines += self._state_lines(address)
+        if is_user_address(address):
+            lines.pop()  # No shadow, no description: the stack ends the report.
+        else:
+            lines += self._page_lines(address)
+            lines += self._state_lines(address)
         lines.append(_LINE)
         if machine.checks.once("lock-debugging-disabled"):
             lines.append("Disabling lock debugging due to kernel taint")

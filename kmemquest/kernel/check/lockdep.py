@@ -184,6 +184,32 @@ class Lockdep:
         )
         machine.report(Report("lock-not-initialised", "message", title, lines, site=machine.site))
 
+    def suspicious_rcu(self, place: str, message: str) -> None:
+        """RCU is used against its rules (`lockdep_rcu_suspicious`); lockdep itself goes on."""
+        machine = self._machine
+        if not self.on or not machine.checks.once(place):
+            return
+        title = "WARNING: suspicious RCU usage"
+        lines = (
+            "",
+            "=" * len(title),
+            title,
+            self._identity(),
+            "-" * len(title),
+            f"{place} {message}!",
+            "",
+            "other info that might help us debug this:",
+            "",
+            "",
+            "rcu_scheduler_active = 2, debug_locks = 1",
+            *self.held_lines(),
+            "",
+            "stack backtrace:",
+            *dump_stack(machine, ("dump_stack_lvl", "lockdep_rcu_suspicious")),
+        )
+        report = Report("sleep-in-rcu-reader", "WARN", title, lines, site=machine.site)
+        machine.report(report, KERN_WARNING)
+
     # --- reports ----------------------------------------------------------------------------
 
     def _lock(self, name: str, address: int, wait: str = "0:0") -> str:

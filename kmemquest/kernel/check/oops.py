@@ -35,6 +35,8 @@ CANONICAL_LOW_END: Final = 1 << 47
 CANONICAL_HIGH_START: Final = (1 << 64) - (1 << 47)
 SHADOW_OFFSET: Final = 0xDFFF_FC00_0000_0000
 """Inline KASAN looks for the shadow of address a at this plus a/8 (`KASAN_SHADOW_OFFSET`)."""
+PROGRAMS_START: Final = 1 << 32
+"""Programs, their heaps and stacks lie above; what is below is a number that is no address."""
 PAGE_FAULTS: Final = ("null-dereference", "page-fault", "user-pointer-dereference")
 PF_PRESENT: Final = 0x01
 PF_WRITE: Final = 0x02
@@ -152,7 +154,8 @@ def page_fault_oops(
         kind = "null-dereference"
     else:
         headline = f"BUG: unable to handle page fault for address: {address:016x}"
-        kind = "user-pointer-dereference" if is_user_address(address) else "page-fault"
+        programs = is_user_address(address) and address >= PROGRAMS_START
+        kind = "user-pointer-dereference" if programs else "page-fault"
     if machine.checks.config.kasan and is_user_address(address) and not execute:
         _shadow_fault(machine, address, size, kind, function)
         return

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel.events import Report
-from kmemquest.kernel.text.dump_stack import dump_stack, modules_line
+from kmemquest.kernel.text.dump_stack import (
+    BUILD,
+    RELEASE,
+    call_trace,
+    dump_stack,
+    format_taint,
+    modules_line,
+)
 
 if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
+
+HUNG_SECONDS: Final = 120
+"""`CONFIG_DEFAULT_HUNG_TASK_TIMEOUT`."""
 
 
 def schedule_headline(machine: Machine) -> str:
@@ -46,4 +56,24 @@ def scheduled_in_rcu_reader(machine: Machine) -> None:
         message,
         kind="sleep-in-rcu-reader",
         inner=("__schedule", "schedule"),
+    )
+
+
+def hung_task(machine: Machine, inner: tuple[str, ...]) -> None:
+    """Let khungtaskd find the running task: uninterruptible, and not switched to for 120 s.
+
+    Only such a task is named: one that a signal could wake, or that wakes now and then to look, is
+    passed over (`kernel/hung_task.c:check_hung_task`).
+    """
+    task = machine.context.task
+    machine.clock.advance(HUNG_SECONDS * 1_000_000_000)
+    headline = f"INFO: task {task.comm}:{task.pid} blocked for more than {HUNG_SECONDS} seconds."
+    lines = (
+        headline,
+        f"      {format_taint(machine.checks.taint)} {RELEASE} {BUILD}",
+        '"echo 0 > /proc/sys/kernel/hung_task_timeout_secs" disables this message.',
+        *call_trace(machine, ("__schedule", "schedule", *inner)),
+    )
+    machine.report(
+        Report("hung-task", "message", headline, lines, site=machine.site, detail=inner[-1])
     )

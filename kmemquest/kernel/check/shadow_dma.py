@@ -164,8 +164,19 @@ class DmaShadow:
                     f"the device {verb} {event.size} bytes after the mapping ended", ended,
                 )  # fmt: skip
                 return
+        if self._reserved_at_boot(event.handle, event.size):
+            return
         detail = f"the device {verb} {event.size} bytes outside of every mapping"
         self._say("dma-outside-mapping", event.handle, None, detail)
+
+    def _reserved_at_boot(self, physical: int, size: int) -> bool:
+        """Tell whether early boot took this memory by its physical address, for hardware."""
+        return self._machine.memblock.is_reserved(physical) and any(
+            held.kind == "memblock-phys"
+            and held.address <= physical
+            and physical + size <= held.address + held.size
+            for held in self._machine.checks.ledger.live()
+        )
 
     def _freed(self, address: int, size: int) -> None:
         physical = self._machine.memory.translate(address)

@@ -39,7 +39,7 @@ def allocate(machine: Machine, device: Device, size: int, gfp: int) -> tuple[int
     gfp &= ~(GFP_DMA_BIT | DMA32_BIT | HIGHMEM)
     machine.clock.advance(ALLOC_COST)
     length = page_align(size)
-    pfn = _allocate_pages(machine, device, length, gfp)
+    pfn = allocate_pages(machine, device, length, gfp)
     if pfn < 0:
         return 0, 0
     address = pfn_to_virt(pfn)
@@ -77,7 +77,7 @@ def free(machine: Machine, device: Device, size: int, address: int, handle: int)
         machine.pages.free_pages(handle >> PAGE_SHIFT, get_order(size))
 
 
-def _allocate_pages(machine: Machine, device: Device, length: int, gfp: int) -> int:
+def allocate_pages(machine: Machine, device: Device, length: int, gfp: int) -> int:
     """Take a block below the coherent mask, trying lower zones as needed."""
     limit = min_not_zero(device.coherent_dma_mask, device.bus_dma_limit)
     zone = _zone_flag(limit)

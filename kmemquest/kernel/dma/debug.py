@@ -159,6 +159,12 @@ class DmaDebug:
             ),
         )
 
+    def noncoherent_allocated(self, device: Device, handle: int, size: int, direction: int) -> None:
+        """Pages of dma_alloc_pages were handed out; nobody must ask whether that is an error."""
+        traced = ("debug_dma_alloc_pages", "dma_alloc_pages")
+        entry = self._entry(device, "noncoherent", handle, handle, size, direction, *traced)
+        self._add(device, entry)
+
     def error_checked(self, device: Device, handle: int) -> None:
         """dma_mapping_error was called: the first unchecked mapping of that handle is fine."""
         for entry in self._entries:

@@ -30,12 +30,14 @@ WRITE_BACK: Final = "write-back"
 class IoRemap:
     """Maps device memory. Its bytes live in frames at physical addresses outside of RAM."""
 
-    __slots__ = ("_machine", "memory_types")
+    __slots__ = ("_line", "_machine", "memory_types")
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self.memory_types: dict[int, str] = {}
         """Start address of a mapping -> how the CPU caches it."""
+        self._line = -1
+        """The line of 64 bytes that the write-combining buffer collects; -1 when it is empty."""
 
     def ioremap(self, physical: int, size: int) -> int:
         """Map `size` bytes of device memory uncached; 0 for RAM, size 0 or no space."""
@@ -48,6 +50,26 @@ class IoRemap:
     def ioremap_cache(self, physical: int, size: int) -> int:
         """Map write-back."""
         return self._remap(physical, size, WRITE_BACK)
+
+    def memory_type(self, address: int) -> str:
+        """Return how the CPU caches an address of a window; empty where none is mapped."""
+        if not is_vmalloc_address(address):
+            return ""
+        area = self._machine.vmalloc.area_at(address)
+        return "" if area is None else self.memory_types.get(area.start, "")
+
+    def fill_lines(self, first: int, last: int) -> int:
+        """Write to lines `first` to `last` of a combining window; return how many it opened.
+
+        Stores to the line that is open are collected. Opening another one sends it off.
+        """
+        opened = last - first + (first != self._line)
+        self._line = last
+        return opened
+
+    def flush_line(self) -> None:
+        """Send the open line: an uncached access goes behind everything before it."""
+        self._line = -1
 
     def iounmap(self, address: int) -> None:
         """Remove a mapping; any address inside its first page does."""

@@ -11,7 +11,6 @@ from kmemquest.kernel.address import page_to_pfn, pfn_to_page
 from kmemquest.kernel.check.oops import warn_once
 from kmemquest.kernel.events import MempoolChanged, Report
 from kmemquest.kernel.mm.slab_cache import KmemCache
-from kmemquest.kernel.text.dump_stack import BUILD, RELEASE, call_trace, format_taint
 
 if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
@@ -20,8 +19,8 @@ POOL_STRUCT_SIZE: Final = 72
 """`sizeof(mempool_t)`."""
 WAIT: Final = 5_000_000_000
 """Nanoseconds a waiter sleeps before it tries again by itself (5 * HZ)."""
-HUNG_AFTER: Final = 120_000_000_000
-"""Nanoseconds after which a task that cannot go on is reported as hung."""
+GIVE_UP: Final = 120_000_000_000
+"""Nanoseconds after which a waiter is taken to wait for ever: a bound of ours, no kernel's."""
 COST: Final = 15
 """Nanoseconds a pool adds to its backend's cost."""
 
@@ -59,8 +58,9 @@ class Mempools:
         """Address of the mempool_t -> pool, for pointers that a driver holds."""
         self.call_function: Callable[[int, tuple[int, ...]], int] | None = None
         """Calls a function of the driver (address, arguments); set by the driver room."""
-        self.while_sleeping: Callable[[int], None] | None = None
-        """Lets other contexts run while a waiter sleeps (nanoseconds); set by the driver room."""
+        self.while_sleeping: Callable[[int, Callable[[], bool]], bool] | None = None
+        """Lets time pass and other contexts run: (nanoseconds at most, whether the waiter was
+        woken) -> whether anything can still run. Set by the driver room."""
 
     def create(
         self,
@@ -136,8 +136,7 @@ class Mempools:
     def alloc(self, pool: Mempool, gfp: int) -> int:
         """Return an element: from the backend, else from the reserve, else wait for a free.
 
-        0 only if the mask forbids to sleep. A wait that nobody can end is reported as a hung task
-        and ends the task.
+        0 only if the mask forbids to sleep. A wait that nobody ends never ends.
         """
         machine = self._machine
         if gfp & gfp_flags.ZERO and machine.checks.config.debug_vm:
@@ -178,33 +177,44 @@ class Mempools:
         return self._backend_alloc(pool, gfp) or self.alloc_preallocated(pool)
 
     def _wait(self, pool: Mempool, gfp: int) -> int:
-        """Sleep until an element comes; after 120 s without one the task is hung."""
-        machine = self._machine
+        """Sleep until a free refills the reserve (`mempool_free` wakes), 5 s at a time."""
+        clock = self._machine.clock
         self._emit(pool, "wait")
-        slept = 0
-        while slept < HUNG_AFTER:
-            machine.clock.advance(WAIT)
-            slept += WAIT
-            if self.while_sleeping is not None:
-                self.while_sleeping(WAIT)
+        end = clock.now + GIVE_UP
+        while clock.now < end:
+            if not self._sleep(pool):
+                return 0
             element = self._try(pool, gfp)
             if element:
                 return element
-        self._report_hung()
+        self._wait_for_ever()
         return 0
 
-    def _report_hung(self) -> None:
+    def _sleep(self, pool: Mempool) -> bool:
+        """Give up the CPU until a wake-up, or for 5 s; False when nothing can run any more."""
+        clock = self._machine.clock
+        until = clock.now + WAIT
+        if self.while_sleeping is not None:
+            alive = self.while_sleeping(WAIT, lambda: bool(pool.elements))
+            if not alive or pool.elements:
+                return alive
+        clock.advance(max(until - clock.now, 0))
+        return True
+
+    def _wait_for_ever(self) -> None:
+        """The task stays in state D, and nothing is printed.
+
+        It wakes every 5 s to try again, so its count of context switches moves and the detector
+        of hung tasks passes it over (`kernel/hung_task.c:check_hung_task`).
+        """
+        from kmemquest.kernel.machine import Fate
+
         machine = self._machine
-        task = machine.context.task
-        headline = f"INFO: task {task.comm}:{task.pid} blocked for more than 120 seconds."
-        lines = (
-            headline,
-            f"      {format_taint(machine.checks.taint)} {RELEASE} {BUILD}",
-            '"echo 0 > /proc/sys/kernel/hung_task_timeout_secs" disables this message.',
-            *call_trace(machine, ("__schedule", "io_schedule_timeout", "mempool_alloc_noprof")),
+        detail = "mempool_alloc() sleeps until an element comes back, and none does"
+        machine.report(
+            Report("task-hangs", "silent", "", site=machine.site, spoken=False, detail=detail)
         )
-        machine.report(Report("hung-task", "message", headline, lines, site=machine.site))
-        machine.kill_task()
+        machine.fate = Fate.TASK_KILLED
 
     def _backend_alloc(self, pool: Mempool, gfp: int) -> int:
         machine = self._machine

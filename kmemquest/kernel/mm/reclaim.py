@@ -47,6 +47,10 @@ class Reclaim:
         """Shrinkers that drivers registered, by address, in order of registration."""
         self.run_shrinker: Callable[[int, int, int, int], int] | None = None
         """Calls a driver's shrinker: (address, gfp, node, priority) -> objects freed."""
+        self.caller_is_lost = False
+        """The task that reclaims will never come back from a shrinker (deadlock, oops)."""
+        self.deferred_scans: dict[tuple[int, int], int] = {}
+        """(shrinker, node) -> objects it was to scan and did not (`nr_deferred`)."""
         self.counters: dict[str, int] = {}
         """Event counters with the names of /proc/vmstat."""
         self._last_failure_report: int | None = None
@@ -107,7 +111,7 @@ class Reclaim:
         self._kswapd_runs = True
         for node, priority in later.items():
             context.task, context.stack = self.kswapds[node].task, []
-            self._shrink_slab(node, priority, "kswapd")
+            self._shrink_slab(node, priority, "kswapd", _gfp.GFP_KERNEL)
         self._kswapd_runs = False
         context.task, context.stack = running, stack
 
@@ -128,7 +132,9 @@ class Reclaim:
             self._run_woken()
         machine = self.machine
         task = machine.context.task
+        gfp = machine.context.scoped_gfp(gfp)
         task.flags |= PF_MEMALLOC
+        self.caller_is_lost = False
         self.count("allocstall_" + machine.pages.zones[-1].name.lower())
         ceiling = _gfp.zone_index(gfp)
         zones = [z for z in machine.pages.scan_order(nid, gfp, ceiling) if z.managed]
@@ -140,7 +146,7 @@ class Reclaim:
             if ready:
                 # Saying "progress" sends the caller to compaction.
                 total = max(total, 1)
-            if ready or total >= _kswapd.SWAP_CLUSTER_MAX:
+            if ready or total >= _kswapd.SWAP_CLUSTER_MAX or self.caller_is_lost:
                 break
         task.flags &= ~PF_MEMALLOC
         if total:
@@ -175,8 +181,20 @@ class Reclaim:
 
     # --- shrinking --------------------------------------------------------------------------
 
-    def shrink_node(self, node: int, target: int, priority: int, highest_zone: int, by: str) -> int:
-        """Drop the oldest file pages of a node: at most 1/2**priority of them, in clusters."""
+    def shrink_node(
+        self,
+        node: int,
+        target: int,
+        priority: int,
+        highest_zone: int,
+        by: str,
+        gfp: int = _gfp.GFP_KERNEL,
+    ) -> int:
+        """Drop the oldest file pages of a node: at most 1/2**priority of them, in clusters.
+
+        Then the shrinkers are asked; `gfp` tells them what they may do: the allocation's mask in
+        direct reclaim, GFP_KERNEL in kswapd.
+        """
         machine = self.machine
         cache = self.page_cache
         lru = cache.lru[node]
@@ -196,23 +214,30 @@ class Reclaim:
         self.count(f"pgsteal_{by}", len(victims))
         if victims and machine.events.active:
             machine.events.emit(Reclaimed(by, tuple(victims)))
-        self._shrink_slab(node, priority, by)
-        return len(victims)
+        return len(victims) + self._shrink_slab(node, priority, by, gfp)
 
-    def _shrink_slab(self, node: int, priority: int, by: str) -> None:
+    def _shrink_slab(self, node: int, priority: int, by: str, gfp: int) -> int:
         """Ask every registered shrinker (`mm/shrinker.c:shrink_slab`); they run as the caller.
+
+        Returns the pages of slabs that were freed meanwhile: they are progress too, unlike those
+        of a kmalloc above the caches (`mm/slub.c:__free_slab`, `mm/vmscan.c:flush_reclaim_state`).
 
         kswapd has a thread of its own and would sleep on a lock that the interrupted task holds;
         here it cannot, so it comes to its shrinkers once that task holds none.
         """
         if self.run_shrinker is None or not self.shrinkers:
-            return
+            return 0
         if by == "kswapd" and self.machine.context.locks:
             self._shrink_later[node] = min(priority, self._shrink_later.get(node, priority))
-            return
+            return 0
+        slub = self.machine.slub
+        before = slub.released_pages
         with self.machine.checks.in_reclaim():
             for shrinker in list(self.shrinkers):
-                self.run_shrinker(shrinker, _gfp.GFP_KERNEL, node, priority)
+                if self.run_shrinker(shrinker, gfp, node, priority) < 0 and by == "direct":
+                    self.caller_is_lost = True
+                    break
+        return slub.released_pages - before
 
     def _shrink_zones(
         self, zones: list[Zone], order: int, gfp: int, priority: int, so_far: int
@@ -231,7 +256,7 @@ class Reclaim:
                 shrunk.add(zone.node)
                 left = _kswapd.SWAP_CLUSTER_MAX - so_far - got
                 if left > 0:
-                    got += self.shrink_node(zone.node, left, priority, ceiling, "direct")
+                    got += self.shrink_node(zone.node, left, priority, ceiling, "direct", gfp)
         return got, ready
 
     def _compaction_ready(self, zone: Zone, order: int, gfp: int) -> bool:

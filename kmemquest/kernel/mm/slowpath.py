@@ -108,6 +108,8 @@ def alloc_pages_slowpath(pages: PageAllocator, request: Request) -> int:
             return pfn
     if request.gfp & _gfp.NOFAIL and request.may_reclaim:
         return _retry_for_ever(pages, request, alloc_flags, progress)
+    if progress.rounds > ENDLESS_ROUNDS:
+        return NO_PAGE  # It still waits, on Linux: nothing has failed, and nothing is printed.
     return _fail(pages, request, progress.reason)
 
 
@@ -283,6 +285,9 @@ def _reclaim_and_retry(
             progress.reason = "the caller is reclaiming memory already"
             return NO_PAGE
         pfn, reclaimed = _direct_reclaim(pages, request, alloc_flags)
+        if pages.reclaim is not None and pages.reclaim.caller_is_lost:
+            progress.rounds = ENDLESS_ROUNDS + 1
+            return NO_PAGE
         if pfn < 0:
             pfn = _compact(pages, request, alloc_flags, sync=progress.sync_compaction)
         if pfn >= 0:

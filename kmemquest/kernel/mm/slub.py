@@ -69,6 +69,8 @@ class SlabAllocator:
         """Overrides the random order of a new slab's objects (replaying a recording)."""
         self.tracks: dict[tuple[int, bool], slab_debug.Track] = {}
         """(object, allocated) -> who did it: what `struct track` points to."""
+        self.released_pages = 0
+        """Pages of slabs given back to the page allocator so far: reclaim counts them."""
         self.deferred: deque[tuple[int, Slab]] = deque()
         """(time in ns, slab) whose pages go back after an RCU grace period."""
         self.quarantine = Quarantine(self) if machine.checks.kasan is not None else None

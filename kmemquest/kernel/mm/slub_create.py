@@ -196,11 +196,15 @@ def _refuse(slub: SlabAllocator, name: str, flags: int, error: int) -> None:
 
 
 def destroy(slub: SlabAllocator, cache: KmemCache) -> None:
-    """Drop a reference; with the last one flush, report what is alive, and remove the cache."""
+    """Drop a reference; with the last one flush, report what is alive, and remove the cache.
+
+    With objects alive it only leaves the lists: its struct, its slabs and its per-CPU area stay,
+    and who still has the pointer can allocate from it (`mm/slab_common.c:kmem_cache_destroy`).
+    """
     machine = slub.machine
     machine.checks.might_sleep("kmem_cache_destroy", None, "kernel/locking/mutex.c", 586)
     cache.refcount -= 1
-    if cache.refcount > 0:
+    if cache.refcount:
         return
     machine.clock.advance(DESTROY_COST)
     if slub.quarantine is not None:
@@ -219,11 +223,11 @@ def destroy(slub: SlabAllocator, cache: KmemCache) -> None:
             kind="cache-destroyed-busy",
         )
     slub.caches.remove(cache)
-    slub.by_address.pop(cache.address, None)
     cache.destroyed = True
-    if cache.cpu_area:
-        machine.percpu.free(cache.cpu_area)
     if not leaked:
+        slub.by_address.pop(cache.address, None)
+        if cache.cpu_area:
+            machine.percpu.free(cache.cpu_area)
         slub.free(slub.caches[0], cache.address)
     if machine.events.active:
         machine.events.emit(CacheDestroyed(cache.name, leaked))

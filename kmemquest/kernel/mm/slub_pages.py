@@ -187,6 +187,7 @@ def release_pages(slub: SlabAllocator, slab: Slab) -> None:
     machine.pages.frames.clear_slab(slab.pfn)
     if machine.events.active:
         machine.events.emit(SlabDiscarded(slab.cache.name, slab.pfn, slab.order))
+    slub.released_pages += 1 << slab.order
     machine.pages.free_pages(slab.pfn, slab.order)
 
 

@@ -18,6 +18,7 @@ from kmemquest.kernel.gfp import (
     GFP_KERNEL,
     HIGHMEM,
     IO,
+    NOFAIL,
     NOWARN,
     ZERO,
 )
@@ -237,7 +238,9 @@ class VmallocSpace(VmapAreas):
             text = f"failed to allocated page array size {count * 8}"
             self._complain(gfp, count << PAGE_SHIFT, text)
             return False
-        area.pfns = allocate_frames(machine, count, gfp | NOWARN, area.page_order, nid)
+        # Huge pages may fail: the area is made of single pages then, and those may not.
+        mask = gfp & ~NOFAIL if area.page_order else gfp
+        area.pfns = allocate_frames(machine, count, mask | NOWARN, area.page_order, nid)
         self.pages_in_use += len(area.pfns)
         if len(area.pfns) != count:
             if area.page_order == 0 and not machine.context.task.oom_victim:

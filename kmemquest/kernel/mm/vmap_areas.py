@@ -108,7 +108,7 @@ class VmapAreas:
         if messages.refuse_in_interrupt(machine):
             return 0
         machine.checks.might_sleep("vmap", None, messages.FILE, 3488)
-        if not pfns or len(pfns) > self._total_pages():
+        if not pfns or self.exceeds_ram(len(pfns)):
             return 0
         self.let_worker_run()
         caller = messages.caller_symbol(machine, "vmap")
@@ -120,6 +120,10 @@ class VmapAreas:
             area.pfns = list(pfns)
         self.announce(area, tuple(pfns))
         return area.start
+
+    def exceeds_ram(self, pages: int) -> bool:
+        """Tell whether vmap() refuses so many pages before it looks at the first one."""
+        return pages > self._total_pages()
 
     def vunmap(self, address: int) -> None:
         """Undo vmap; the frames stay with their owner."""

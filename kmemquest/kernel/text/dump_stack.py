@@ -88,9 +88,10 @@ def stack_header(machine: Machine) -> list[str]:
     """Render the CPU line, the taint legend and the hardware line."""
     task, build = machine.context.task, build_of(machine)
     taint = machine.checks.taint
-    lines = [
-        f"CPU: 0 UID: 0 PID: {task.pid} Comm: {task.comm} {format_taint(taint)} {build.identity}"
-    ]
+    # A replay of one subsystem has no slab allocator, and one CPU.
+    cpu = getattr(getattr(machine, "slub", None), "cpu", 0)
+    who = f"CPU: {cpu} UID: 0 PID: {task.pid} Comm: {task.comm}"
+    lines = [f"{who} {format_taint(taint)} {build.identity}"]
     legend = [f"[{flag}]={word}" for flag, word in TAINT_WORDS.items() if flag in taint]
     if legend:
         lines.append("Tainted: " + ", ".join(legend))

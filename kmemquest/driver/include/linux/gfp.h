@@ -19,6 +19,16 @@ void __free_pages(struct page *page, unsigned int order);
 void free_pages(unsigned long addr, unsigned int order);
 bool gfpflags_allow_blocking(const gfp_t gfp_flags);
 
+/* Fragments of a page, for buffers that live about as long as each other. */
+struct page_frag_cache;
+void *page_frag_alloc(struct page_frag_cache *nc, unsigned int fragsz, gfp_t gfp);
+void *__page_frag_alloc_align(struct page_frag_cache *nc, unsigned int fragsz, gfp_t gfp,
+			      unsigned int align_mask);
+void page_frag_free(void *addr);
+void page_frag_cache_drain(struct page_frag_cache *nc);
+#define page_frag_alloc_align(nc, fragsz, gfp, align) \
+	__page_frag_alloc_align(nc, fragsz, gfp, -(align))
+
 #define alloc_page(gfp) alloc_pages(gfp, 0)
 #define __get_free_page(gfp) __get_free_pages(gfp, 0)
 #define __get_dma_pages(gfp, order) __get_free_pages((gfp) | GFP_DMA, order)

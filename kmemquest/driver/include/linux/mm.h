@@ -65,7 +65,12 @@ unsigned long totalram_pages(void);
 #define kmap(page) page_address(page)
 #define kunmap(page) do { (void)(page); } while (0)
 #define kmap_local_page(page) page_address(page)
-#define kunmap_local(addr) do { (void)(addr); } while (0)
+#define kunmap_local(addr) do { \
+	BUILD_BUG_ON(__builtin_types_compatible_p(typeof(addr), struct page *)); (void)(addr); } while (0)
+/* The old form also forbids sleeping and page faults until it is undone. */
+#define kmap_atomic(page) ({ preempt_disable(); page_address(page); })
+#define kunmap_atomic(addr) do { \
+	BUILD_BUG_ON(__builtin_types_compatible_p(typeof(addr), struct page *)); (void)(addr); preempt_enable(); } while (0)
 
 /* Memory of the driver in the address space of a process. */
 #define VM_NONE 0x00000000
@@ -99,6 +104,18 @@ int vm_map_pages(struct vm_area_struct *vma, struct page **pages, unsigned long 
 int vm_map_pages_zero(struct vm_area_struct *vma, struct page **pages, unsigned long num) __must_check;
 vm_fault_t vmf_insert_pfn(struct vm_area_struct *vma, unsigned long addr, unsigned long pfn);
 vm_fault_t vmf_insert_page(struct vm_area_struct *vma, unsigned long addr, struct page *page);
+
+/* Pages of a process that stay where they are while a device uses them. */
+#define FOLL_WRITE 0x1
+#define FOLL_FORCE 0x8
+#define FOLL_NOFAULT 0x20
+#define FOLL_LONGTERM 0x100
+int pin_user_pages_fast(unsigned long start, int nr_pages, unsigned int gup_flags, struct page **pages);
+long pin_user_pages_unlocked(unsigned long start, unsigned long nr_pages, struct page **pages,
+			     unsigned int gup_flags);
+void unpin_user_page(struct page *page);
+void unpin_user_pages(struct page **pages, unsigned long npages);
+void unpin_user_pages_dirty_lock(struct page **pages, unsigned long npages, bool make_dirty);
 
 void *kvmalloc(size_t size, gfp_t flags) __alloc_size(1);
 void *kvzalloc(size_t size, gfp_t flags) __alloc_size(1);

@@ -16,6 +16,14 @@ struct page {
 	unsigned long memcg_data;
 };
 
+struct page_frag_cache {
+	void *va;
+	u16 offset;
+	u16 size;
+	unsigned int pagecnt_bias;
+	bool pfmemalloc;
+};
+
 struct zone {
 	const char *name;
 };

@@ -36,7 +36,7 @@ void *__kmq_per_cpu_ptr(const volatile void *ptr, int cpu);
 #define __this_cpu_inc(pcp) this_cpu_inc(pcp)
 #define __this_cpu_dec(pcp) this_cpu_dec(pcp)
 
-/* Every CPU of the simulated machine has its own copy of a static per-CPU variable. */
+/* Every possible CPU has its own copy of a static per-CPU variable. */
 #define DEFINE_PER_CPU(type, name) typeof(type) name __attribute__((section(".data..percpu")))
 #define DECLARE_PER_CPU(type, name) extern typeof(type) name
 #define per_cpu(var, cpu) (*per_cpu_ptr(&(var), cpu))

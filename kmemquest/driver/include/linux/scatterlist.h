@@ -89,9 +89,11 @@ static inline void sg_init_one(struct scatterlist *sg, const void *buf, unsigned
 
 static inline int sg_alloc_table(struct sg_table *table, unsigned int nents, gfp_t gfp_mask)
 {
-	table->sgl = kmalloc_array(nents, sizeof(struct scatterlist), gfp_mask);
+	table->sgl = nents ? kmalloc_array(nents, sizeof(struct scatterlist), gfp_mask) : NULL;
 	table->nents = 0;
 	table->orig_nents = 0;
+	if (!nents)
+		return -EINVAL;
 	if (!table->sgl)
 		return -ENOMEM;
 	sg_init_table(table->sgl, nents);
@@ -106,6 +108,35 @@ static inline void sg_free_table(struct sg_table *table)
 	table->sgl = NULL;
 	table->nents = 0;
 	table->orig_nents = 0;
+}
+
+/* Pages that lie side by side share an entry, so there may be fewer entries than pages. */
+static inline int sg_alloc_table_from_pages(struct sg_table *sgt, struct page **pages,
+					    unsigned int n_pages, unsigned int offset,
+					    unsigned long size, gfp_t gfp_mask)
+{
+	struct scatterlist *sg = NULL;
+	unsigned long here;
+	unsigned int i, runs = 0;
+	int ret;
+
+	for (i = 0; i < n_pages; i++)
+		runs += !i || page_to_pfn(pages[i]) != page_to_pfn(pages[i - 1]) + 1;
+	ret = sg_alloc_table(sgt, runs, gfp_mask);
+	if (ret)
+		return ret;
+	for (i = 0; i < n_pages; i++) {
+		here = PAGE_SIZE - offset < size ? PAGE_SIZE - offset : size;
+		if (!i || page_to_pfn(pages[i]) != page_to_pfn(pages[i - 1]) + 1) {
+			sg = sg ? sg + 1 : sgt->sgl;
+			sg_set_page(sg, pages[i], here, offset);
+		} else {
+			sg->length += here;
+		}
+		size -= here;
+		offset = 0;
+	}
+	return 0;
 }
 
 #endif
