@@ -12,7 +12,8 @@ GFP_PLACE: Final = {
     "kmem_cache_zalloc": 1, "alloc_pages": 0, "alloc_page": 0, "__get_free_pages": 0,
     "__get_free_page": 0, "get_zeroed_page": 0, "alloc_pages_exact": 1, "__vmalloc": 1,
     "dma_alloc_coherent": 3, "dma_pool_alloc": 1, "dma_pool_zalloc": 1, "mempool_alloc": 1,
-    "kmemdup": 2, "kstrdup": 1,
+    "kmemdup": 2, "kstrdup": 1, "page_frag_alloc": 2, "dmam_alloc_coherent": 3,
+    "dma_alloc_pages": 4,
 }  # fmt: skip
 """Which argument of a call is a gfp mask, counted from 0."""
 _PLAIN: Final = 1 << 16

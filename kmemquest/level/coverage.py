@@ -41,7 +41,7 @@ APIS: Final[dict[str, tuple[str, ...]]] = {
     "pressure": ("mempool_create_slab_pool", "mempool_create_kmalloc_pool", "mempool_alloc"),
     "per CPU": ("alloc_percpu", "DEFINE_PER_CPU"),
     "lifetime": ("devm_kzalloc", "devm_kcalloc", "dmam_alloc_coherent", "kref_init"),
-    "user": ("copy_to_user", "remap_pfn_range", "vm_insert_page", "pin_user_pages"),
+    "user": ("copy_to_user", "remap_pfn_range", "vm_insert_page", "pin_user_pages_fast"),
     "special": ("gen_pool_alloc",),
 }  # fmt: skip
 """The allocators and companions that a driver's author must know, by world."""

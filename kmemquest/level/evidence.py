@@ -17,6 +17,7 @@ from kmemquest.kernel.address import (
     PAGE_SIZE,
     is_direct_map_address,
     is_vmalloc_address,
+    page_to_pfn,
     virt_to_phys,
 )
 from kmemquest.kernel.context import Frame
@@ -46,7 +47,13 @@ ALLOCATORS: Final[dict[str, str]] = {
         ),
         POINTER,
     ),
-    **dict.fromkeys(("alloc_pages", "alloc_pages_node"), PAGE),
+    **dict.fromkeys(
+        (
+            "alloc_pages", "alloc_pages_node", "dma_alloc_pages", "cma_alloc",
+            "dma_alloc_from_contiguous",
+        ),
+        PAGE,
+    ),
     **dict.fromkeys(("memblock_phys_alloc", "memblock_phys_alloc_range"), PHYSICAL),
     **dict.fromkeys(("__alloc_percpu", "__alloc_percpu_gfp"), TOKEN),
     **dict.fromkeys(("dma_map_single", "dma_map_page"), HANDLE),
@@ -58,11 +65,14 @@ _SIZE_ARGUMENTS: Final[dict[str, tuple[int, ...]]] = {
         ("kcalloc", "kmalloc_array", "kvcalloc", "kvmalloc_array", "vcalloc", "vmalloc_array"),
         (0, 1),
     ),
-    **dict.fromkeys(("krealloc", "kmemdup", "kvmemdup", "dma_alloc_coherent"), (1,)),
+    **dict.fromkeys(
+        ("krealloc", "kmemdup", "kvmemdup", "dma_alloc_coherent", "dma_alloc_pages"), (1,)
+    ),
     "krealloc_array": (1, 2),
 }
 """Which arguments, multiplied, are the bytes asked for; the first one for all others."""
 
+_CONTIGUOUS: Final = ("cma_alloc", "dma_alloc_from_contiguous")
 _GRAVITY: Final = {"message": 1, "WARN": 2, "BUG report": 3, "oops": 4, "panic": 5}
 
 DMA_MAPPING_ERROR: Final = (1 << 64) - 1
@@ -226,6 +236,8 @@ class Evidence:
                 return Allocation(call, "percpu", address, event.size, event.size, ())
         if call.function.startswith("memblock"):
             return _of_memblock(call, inside)
+        if call.function in _CONTIGUOUS:
+            return _of_contiguous_area(call)
         pages = [event for event in inside if isinstance(event, ev.PagesAllocated)]
         if not pages:
             return Allocation(call, "other", address, 0, 0, ())
@@ -343,6 +355,13 @@ def _is_object_of(call: Call, event: ev.ObjectAllocated, address: int) -> bool:
     if call.function.startswith("devm_"):
         return event.address <= address < event.address + event.size
     return event.address == address
+
+
+def _of_contiguous_area(call: Call) -> Allocation:
+    """Frames of the CMA area: as many as asked for, no rounding to a power of two."""
+    first, count = page_to_pfn(call.result or 0), call.arguments[1]
+    size = count << PAGE_SHIFT
+    return Allocation(call, "cma", call.result or 0, size, size, tuple(range(first, first + count)))
 
 
 def _plausible(requested: int, size: int) -> int:

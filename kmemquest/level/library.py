@@ -49,7 +49,7 @@ class Entry:
 
     @cached_property
     def head(self) -> dict[str, object]:
-        """`teaches`, `uses`, `difficulty` and `minutes`, read without checking the rest."""
+        """What the map must know of the level, read without checking the rest."""
         try:
             data = read_yaml(self.path).data
         except ProblemsFound:
@@ -60,6 +60,8 @@ class Entry:
             "uses": tuple(known.get("uses") or ()),
             "difficulty": known.get("difficulty") or 1,
             "minutes": known.get("minutes") or 5,
+            "checkpoint": known.get("checkpoint") is True,
+            "sweep": bool(known.get("sweep")),
         }
 
 
@@ -104,6 +106,10 @@ class Library:
                 return entry
         hint = did_you_mean(level_id, [entry.id for entry in self.entries])
         raise UnknownLevel(f"no level is called {level_id!r}; {hint}")
+
+    def levels_of(self, world: str) -> tuple[Entry, ...]:
+        """Return the levels of a world, by its folder, in order."""
+        return tuple(entry for entry in self.entries if entry.world == world)
 
     def find(self, word: str) -> Level:
         """Load a level by its id (`PACK/LEVEL` for those of packs) or by the path of its file."""

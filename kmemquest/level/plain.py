@@ -24,14 +24,15 @@ SHOWN_STEPS: Final = 40
 """Steps of a demonstration that are told."""
 
 
-def brief_lines(level: Level) -> Iterator[str]:
+def brief_lines(level: Level, *, story: bool = True) -> Iterator[str]:
     """Tell a level before it is played: story, driver, goals, options, the prediction.
 
-    Of a diagnosis the driver is not told: it is shown when what went wrong has been named.
+    Training leaves the `story` out. Of a diagnosis the driver is not told: it is shown when what
+    went wrong has been named.
     """
     text = level.text()
     yield text.title
-    yield from text.story.rstrip().split("\n")
+    yield from text.story.rstrip().split("\n") if story else ()
     yield ""
     for number, fragments in enumerate(() if has_diagnosis(level) else level.lines, 1):
         code = "".join(f"[{part.slot}]" if part.slot else part.text for part in fragments)
@@ -64,9 +65,9 @@ def slot_lines(level: Level, name: str) -> Iterator[str]:
         yield _("Put all of them in order, parted by commas.")
 
 
-def artefact_lines(level: Level) -> Iterator[str]:
+def artefact_lines(level: Level, seed: int | None = None) -> Iterator[str]:
     """Tell what the player of a diagnosis is handed: the log and files of /proc."""
-    for artefact in artefacts(level):
+    for artefact in artefacts(level, seed):
         yield _("What the machine left: {file}").format(file=artefact.name)
         yield from artefact.text.rstrip("\n").split("\n")
         yield ""

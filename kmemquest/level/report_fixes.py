@@ -186,6 +186,7 @@ FIXES: Final[dict[str, Fix]] = {
         "core-api/swiotlb.rst",
     ),
     "dma-compound": Fix(N_("Leave __GFP_COMP out."), _DMA),
+    "dma-zone-flag": Fix(N_("Leave the zone bits out: the DMA mask chooses the zone."), _DMA),
     "dma-direction": Fix(N_("Use DMA_TO_DEVICE, DMA_FROM_DEVICE or DMA_BIDIRECTIONAL."), _DMA),
     "dma-free-irqs-off": Fix(N_("Free it after the lock, in process context."), _DMA),
     "dma-map-vmalloc": Fix(

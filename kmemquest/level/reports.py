@@ -192,6 +192,7 @@ ALIASES: Final[dict[str, tuple[str, ...]]] = {
         "dma-overflow",
         "dma-ownership",
         "dma-unreachable",
+        "dma-zone-flag",
     ),
     "oops": (
         "null-dereference",

@@ -131,6 +131,12 @@ SUBSYSTEM_KINDS: Final[dict[str, Kind]] = {
         _SAME_WARNING,
         "kernel/dma/mapping.c:dma_alloc_attrs",
     ),
+    "dma-zone-flag": Kind(
+        N_("zone bits for the pages of a device"),
+        N_("dma_alloc_pages() returns nothing for __GFP_DMA, __GFP_DMA32 and __GFP_HIGHMEM."),
+        _SAME_WARNING,
+        "kernel/dma/mapping.c:dma_alloc_pages",
+    ),
     "dma-direction": Kind(
         N_("invalid DMA direction"),
         N_("Say which way the data goes: to the device, from it, or both."),

@@ -100,7 +100,8 @@ def fragments(driver: str) -> tuple[tuple[Fragment, ...], ...]:
 def define_of(constant: str) -> re.Pattern[str]:
     """Return the pattern of a #define line: what stands before the value, and the value."""
     name = re.escape(constant)
-    return re.compile(rf"^(#[ \t]*define[ \t]+{name}[ \t]+)([^\s/]\S*)", re.MULTILINE)
+    value = r"([^\s/].*?)(?=[ \t]*(?:/\*|//|$))"
+    return re.compile(rf"^(#[ \t]*define[ \t]+{name}[ \t]+){value}", re.MULTILINE)
 
 
 def with_constant(driver: str, constant: str, value: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 from kmemquest import i18n
 from kmemquest.content.safe_yaml import parse_yaml
 from kmemquest.kernel import events as ev
+from kmemquest.kernel.address import pfn_to_page
 from kmemquest.kernel.context import Frame
 from kmemquest.kernel.gfp import GFP_ATOMIC, GFP_KERNEL
 from kmemquest.kernel.machine import Machine
@@ -69,6 +70,19 @@ def test_allocations_succeed_or_the_first_failure_is_told() -> None:
     assert not outcome.met
     assert isinstance(bad.events[outcome.event], ev.CallMade)
     assert met(bad, "{all-allocations-succeed: {by: [vmalloc], at_least: 1}}") is False
+
+
+def test_blocks_of_the_contiguous_area_are_allocations_of_whole_pages() -> None:
+    taken = (
+        ev.CallMade("cma_alloc", (0x1000, 300, 8, 0), SITE),
+        ev.CallReturned("cma_alloc", pfn_to_page(0x400), 900, SITE),
+    )
+    recording = made_of(*taken)
+    (block,) = Evidence(recording).allocations
+    assert (block.kind, block.requested, block.consumed) == ("cma", 300 * 4096, 300 * 4096)
+    assert block.contiguous
+    assert block.physical == 0x40_0000
+    assert Evidence(recording).waste(needed=150 * 4096) == 0.5
 
 
 def test_a_call_that_never_returned_counts_as_failed() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmemquest.level.source import fragments, slots_in, substitute
+from kmemquest.level.source import fragments, slots_in, substitute, with_constant
 
 DRIVER = "int f(void)\n{\n\tp = /*@slot alloc*/;\n\t/*@slot a*/ /*@slot b*/\n}\n"
 
@@ -46,3 +47,18 @@ def test_places_always_point_at_their_text(before: str, answer: str) -> None:
     offset = sum(len(line) + 1 for line in lines[: place.first - 1]) + place.column - 1
     assert source.text[offset : offset + len(answer)] == answer
     assert place.last - place.first == answer.count("\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "becomes"),
+    [
+        ("#define SIZE 64", "#define SIZE 128"),
+        ("#define SIZE 64\t/* bytes */", "#define SIZE 128\t/* bytes */"),
+        ("#define SIZE (2592 * 1944)", "#define SIZE 128"),
+        ("#define SIZE (6 * SZ_1M / 2)  // half", "#define SIZE 128  // half"),
+        ("# define\tSIZE  4096", "# define\tSIZE  128"),
+    ],
+)
+def test_a_constant_gets_another_value_and_keeps_its_comment(line: str, becomes: str) -> None:
+    driver = f"#define SIZES 9\n{line}\nint other = SIZE;\n"
+    assert with_constant(driver, "SIZE", "128") == driver.replace(line, becomes)
