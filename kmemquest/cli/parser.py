@@ -57,7 +57,9 @@ def build_parser() -> argparse.ArgumentParser:
     tour.set_defaults(command=_lazy("game"), tour=True)
 
     play = commands.add_parser("play", help="play a level by id or file")
-    play.add_argument("level", metavar="LEVEL", help="a level's id, or the path of a level file")
+    play.add_argument(
+        "level", nargs="?", metavar="LEVEL", help="a level's id, or the path of a level file"
+    )
     play.add_argument(
         "--answer",
         action="append",
@@ -68,6 +70,18 @@ def build_parser() -> argparse.ArgumentParser:
     play.add_argument("--headless", action="store_true", help="run the answers, print the verdict")
     play.add_argument("--json", action="store_true", help="print the verdict as JSON")
     play.add_argument("--watch", action="store_true", help="reload and rerun when the file changes")
+    play.add_argument(
+        "--training",
+        action="store_true",
+        help="without LEVEL: draw one you have learnt, the weakest first; no story, no hints",
+    )
+    play.add_argument("--seed", type=int, metavar="N", help="the number of the training")
+    play.add_argument(
+        "--test-out", metavar="WORLD", help="sit the test of a world: its number, or its folder"
+    )
+    play.add_argument(
+        "--take-back", metavar="WORLD", help="as if you had never sat the test of this world"
+    )
     _add_voice(play)
     play.set_defaults(command=_lazy("play"))
 

@@ -38,16 +38,16 @@ class InputEnded(Exception):
 
 def play_plainly(level: Level, answers: dict[str, str]) -> int:
     """Tell the brief, ask for the answers, run, let the player step, tell the verdict."""
-    _print(brief_lines(level))
+    print_all(brief_lines(level))
     if has_diagnosis(level):
-        _print(artefact_lines(level))
-    _print(demonstration_lines(level))
+        print_all(artefact_lines(level))
+    print_all(demonstration_lines(level))
     passed = False
     attempts = 0
     try:
         while not passed:
-            given = _ask_answers(level, answers if attempts == 0 else {})
-            prediction = _ask_prediction(level)
+            given = ask_answers(level, answers if attempts == 0 else {})
+            prediction = ask_prediction(level)
             try:
                 recording = Attempt(level, given, prediction=prediction).run()
             except AnswerError as error:
@@ -58,22 +58,23 @@ def play_plainly(level: Level, answers: dict[str, str]) -> int:
             verdict = judge(level, recording)
             passed = verdict.passed
             if not is_sealed(level, verdict.failed_goals):
-                _Walk(level, recording, verdict).go()
-            _print(verdict_lines(level, recording, verdict))
+                Walk(level, recording, verdict).go()
+            print_all(verdict_lines(level, recording, verdict))
             if not passed:
                 for index in level.hints_open(attempts, verdict.failed_goals)[-1:]:
                     hint = level.hint_text(index, failed=verdict.failed_goals)
                     print(_("Hint: {text}").format(text=hint))
                 print(_("Try again, or type “quit”."))
         if level.text().debrief:
-            _print(iter([_("Debrief:"), *level.text().debrief.rstrip().split("\n")]))
+            print_all(iter([_("Debrief:"), *level.text().debrief.rstrip().split("\n")]))
         _ask_sweep(level)
     except InputEnded:
         print()
     return 0 if passed else 1
 
 
-def _ask_answers(level: Level, given: dict[str, str]) -> dict[str, str]:
+def ask_answers(level: Level, given: dict[str, str]) -> dict[str, str]:
+    """Ask for every answer that is not given; InputEnded when the player quits."""
     answers = dict(given)
     for name, slot in level.file.slots.items():
         if name in answers:
@@ -85,7 +86,7 @@ def _ask_answers(level: Level, given: dict[str, str]) -> dict[str, str]:
         for number, option in enumerate(options, 1):
             print(f"  {number}) {level.option_label(name, option)}")
         while name not in answers:
-            word = _read()
+            word = read_word()
             if slot.kind == "order":
                 answers[name] = _ordered(word, options)
             elif word.isdigit() and 1 <= int(word) <= len(options):
@@ -115,7 +116,7 @@ def _ask_sweep(level: Level) -> None:
     print(question.text)
     for number, value in enumerate(question.values, 1):
         print(f"  {number}) {value}")
-    word = _read()
+    word = read_word()
     if word.isdigit() and 1 <= int(word) <= len(question.values):
         word = question.values[int(word) - 1]
     result = run_sweep(level)
@@ -127,7 +128,8 @@ def _ask_sweep(level: Level) -> None:
         print(_("It changes at {value}.").format(value=result.change))
 
 
-def _ask_prediction(level: Level) -> str | None:
+def ask_prediction(level: Level) -> str | None:
+    """Ask what the run will come to; None when the player does not say."""
     print()
     print(level.text().ask or level.probe.text())
     choices = level.file.predict.of
@@ -135,7 +137,7 @@ def _ask_prediction(level: Level) -> str | None:
         print(f"  {number}) {answer_label(choice)}")
     print(_("(Enter alone: no prediction.)"))
     while True:
-        word = _read()
+        word = read_word()
         if not word:
             return None
         if word.isdigit() and 1 <= int(word) <= len(choices):
@@ -146,7 +148,7 @@ def _ask_prediction(level: Level) -> str | None:
 
 
 @dataclass(slots=True)
-class _Walk:
+class Walk:
     """Stepping through a recording by words."""
 
     level: Level
@@ -169,7 +171,7 @@ class _Walk:
         print(_("Words: next, back, event, error, why, lists, slabs, log, verdict, quit."))
         self._tell()
         while True:
-            word, _space, rest = _read().partition(" ")
+            word, _space, rest = read_word().partition(" ")
             count = int(rest) if rest.strip().isdigit() else 1
             if word in ("", "n", "next"):
                 self._move(self.step + count)
@@ -183,7 +185,7 @@ class _Walk:
             elif word in ("v", "verdict"):
                 return
             elif word in words:
-                _print(words[word]())
+                print_all(words[word]())
             else:
                 print(_("Unknown word {word}.").format(word=word))
 
@@ -192,7 +194,7 @@ class _Walk:
         self._tell()
 
     def _tell(self) -> None:
-        _print(step_lines(self.recording, self.step))
+        print_all(step_lines(self.recording, self.step))
 
     def _why(self) -> Iterator[str]:
         chosen = self.recording.steps[self.step]
@@ -200,7 +202,8 @@ class _Walk:
             yield f"  {fact.text}"
 
 
-def _read() -> str:
+def read_word() -> str:
+    """Read a line; InputEnded at the end of the input or when the player quits."""
     print("> ", end="", flush=True)
     line = sys.stdin.readline()
     if not line or line.strip() in QUIT:
@@ -208,6 +211,7 @@ def _read() -> str:
     return line.strip()
 
 
-def _print(lines: Iterator[str]) -> None:
+def print_all(lines: Iterator[str]) -> None:
+    """Print each line."""
     for line in lines:
         print(line)

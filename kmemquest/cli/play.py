@@ -24,6 +24,14 @@ def command(arguments: argparse.Namespace) -> int:
     """Play a level; exit 0 when passed, 1 when not, 2 for bad input."""
     choose_language(arguments.language)
     answers = read_answers(arguments.answer)
+    if arguments.training or arguments.test_out or arguments.take_back:
+        from kmemquest.cli.practice import practise
+
+        return practise(arguments, answers)
+    if arguments.level is None:
+        raise BadInput("which level? Name one, or use --training or --test-out WORLD")
+    if arguments.seed is not None:
+        raise BadInput("--seed belongs to --training")
     if arguments.watch and (arguments.headless or arguments.json):
         return watch(arguments.level, answers, as_json=arguments.json)
     if arguments.watch and not arguments.plain:
@@ -55,10 +63,12 @@ def _watchable(word: str) -> Path:
     return path
 
 
-def attempt(level: Level, answers: dict[str, str]) -> tuple[Recording, Verdict]:
+def attempt(
+    level: Level, answers: dict[str, str], prediction: str | None = None, seed: int | None = None
+) -> tuple[Recording, Verdict]:
     """Run answers and judge them; BadInput for a slot or option that the level lacks."""
     try:
-        recording = Attempt(level, answers).run()
+        recording = Attempt(level, answers, prediction=prediction, seed=seed).run()
     except AnswerError as error:
         raise BadInput(str(error)) from None
     return recording, judge(level, recording)

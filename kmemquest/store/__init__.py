@@ -6,6 +6,7 @@ is not being saved and why.
 """
 
 from kmemquest.store.paths import save_path
+from kmemquest.store.practice_records import TrainingRun, WorldTest
 from kmemquest.store.records import Attempt, Draft, LevelProgress, QuizAnswer, QuizTally
 from kmemquest.store.review_records import ExamResult, ReviewCard, ReviewGrade
 from kmemquest.store.store import Store
@@ -21,6 +22,8 @@ __all__ = [
     "ReviewCard",
     "ReviewGrade",
     "Store",
+    "TrainingRun",
     "Trouble",
+    "WorldTest",
     "save_path",
 ]

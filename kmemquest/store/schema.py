@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from kmemquest.store import review_shelf
+from kmemquest.store import practice_shelf, review_shelf
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -41,6 +41,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID""",
     ),
     review_shelf.TABLES,
+    practice_shelf.TABLES,
 )
 """Append only: a released migration never changes."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kmemquest.store.database import open_or_replace
 from kmemquest.store.paths import save_path
+from kmemquest.store.practice_shelf import PracticeShelf
 from kmemquest.store.records import Attempt, Draft, LevelProgress, QuizAnswer, QuizTally
 from kmemquest.store.review_shelf import ReviewShelf, Statement
 from kmemquest.store.trouble import Trouble, kind_of
@@ -44,6 +45,8 @@ class Store:
         self._settings: dict[str, str] = {}
         self.review = ReviewShelf(self._write_all)
         """Cards, grades and exams of the interview trainer."""
+        self.practice = PracticeShelf(self._write_all, now)
+        """Tests of worlds, and training."""
         self._drafts: dict[str, Draft] = {}
         if connection is not None:
             self._read(connection)
@@ -267,6 +270,7 @@ class Store:
 
     def _read(self, connection: sqlite3.Connection) -> None:
         self.review.read(connection)
+        self.practice.read(connection)
         self._settings = dict(connection.execute("SELECT name, value FROM setting"))
         for name, text, setup in connection.execute("SELECT name, text, setup FROM draft"):
             self._drafts[name] = Draft(name, text, _answers(setup))

@@ -42,13 +42,14 @@ def run(
     lab: str | None = None,
     sandbox: str | None = None,
     watch: bool = False,
+    start: Callable[[GameApp], None] | None = None,
 ) -> int:
     """Play in this terminal until the player leaves; returns the process's exit status.
 
     `level` is the id or the file of a level to open at once; `lab` opens the driver lab, on the
     file of that name if it is not empty; `sandbox` the sandbox, on that level's machine if it is
-    not empty; `watch` loads the level anew when its files change. A terminal that cannot place a
-    cursor is told so, with status 2.
+    not empty; `watch` loads the level anew when its files change; `start` opens anything else. A
+    terminal that cannot place a cursor is told so, with status 2.
     """
     if os.environ.get("TERM") in UNABLE:
         set_language(language or language_of_environment(dict(os.environ)))
@@ -56,6 +57,7 @@ def run(
         return 2
     services = Services.real(language)
     app = GameApp(services, tour=tour, level=level, lab=lab, sandbox=sandbox, watch=watch)
+    app.start = start
     try:
         app.run()
     finally:
@@ -97,6 +99,8 @@ class GameApp(App[None]):
         self._lab = lab
         self._sandbox = sandbox
         self._watch = watch
+        self.start: Callable[[GameApp], None] | None = None
+        """Opens what was asked for, as soon as home is shown."""
         self._told: str | None = None
         self._inks: tuple[str, Inks] | None = None
         for theme in themes.build_themes():
@@ -128,7 +132,7 @@ class GameApp(App[None]):
 
     def on_mount(self) -> None:
         """Start the tour, or open the level, that was asked for."""
-        first = (self.tour, self._first_level, self._lab, self._sandbox)
+        first = (self.tour, self._first_level, self._lab, self._sandbox, self.start)
         if any(wish is not None for wish in first):
             self.call_after_refresh(self._begin)
 
@@ -150,6 +154,8 @@ class GameApp(App[None]):
             )
         elif self._lab is not None:
             self.open_lab(file=self._lab)
+        elif self.start is not None:
+            self.start(self)
 
     def _too_small(self, size: Size) -> bool:
         return size.width < MINIMUM[0] or size.height < MINIMUM[1]

@@ -24,6 +24,10 @@ SCREENS: Final = {
         "The run, statement by statement, forwards and backwards. What a step changed is marked in "
         "reverse. The log is exactly what the kernel prints."
     ),
+    "demonstration": N_(
+        "A run before your own turn: first a mistake, at the step where it happens, then how it is "
+        "done. Step through it, or go on with Enter; nothing of this is counted."
+    ),
     "verdict": N_(
         "What came of it: the goals, the first bad step, the rule behind it, and what every other "
         "option does. All rows are really run; Enter opens a row's recording."

@@ -103,8 +103,17 @@ SANDBOX: Final = Operation(
     N_("sandbox"),
     N_("Try C statements on this level's machine, with this driver loaded."),
 )
+ANOTHER: Final = Operation(
+    "level.another",
+    "n,f6",
+    "another",
+    N_("another"),
+    N_("In training: draw another level instead of this one."),
+    shown="n",
+)
 OPERATIONS: Final = (
-    RUN, ANSWER, PREDICT, PREDICT_BACK, SLOT, HINT, FILES, STORY, DEMONSTRATE, LAB, SANDBOX, BACK,
+    RUN, ANSWER, PREDICT, PREDICT_BACK, SLOT, HINT, FILES, STORY, DEMONSTRATE, ANOTHER, LAB,
+    SANDBOX, BACK,
 )  # fmt: skip
 _TYPED_KEYS: Final = {
     RUN.id: "^r",
@@ -113,11 +122,13 @@ _TYPED_KEYS: Final = {
     HINT.id: "F2",
     STORY.id: "F8",
     FILES.id: "F9",
+    ANOTHER.id: "F6",
+    DEMONSTRATE.id: "F7",
 }
 
 
 def shown_operations(
-    kind: str, *, typing: bool, slots: int, hints: bool, sealed: bool, shows: bool
+    kind: str, *, typing: bool, slots: int, hints: bool, sealed: bool, shows: bool, training: bool
 ) -> tuple[Operation, ...]:
     """The key line for a slot of a kind; while C is typed, letters are text."""
     chosen = [RUN]
@@ -130,6 +141,8 @@ def shown_operations(
         chosen.append(HINT)
     if sealed:
         chosen.append(FILES)
+    if training:
+        chosen.append(ANOTHER)
     if shows and len(chosen) < 6:
         chosen.append(DEMONSTRATE)
     if len(chosen) < 6:

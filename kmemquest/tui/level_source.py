@@ -24,6 +24,7 @@ from kmemquest.tui.model import (
     Option,
     Outcome,
     Prediction,
+    Showing,
     SizePoint,
     SizeQuestion,
     Slot,
@@ -34,7 +35,9 @@ from kmemquest.tui.play_source import LevelPlay, ShownPlay
 
 if TYPE_CHECKING:
     from kmemquest.level.load import Level
+    from kmemquest.store import Store
     from kmemquest.tui.lab_model import LabCase
+    from kmemquest.tui.round_model import Round
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -82,6 +85,7 @@ class LevelLibrary:
                     tuple(campaign.concept(word) for word in uses),
                     tuple(teachers[word] for word in uses if word in teachers),
                     difficulty if isinstance(difficulty, int) else 1,
+                    entry.world,
                 )
             )
         return tuple(entries)
@@ -102,13 +106,33 @@ class LevelLibrary:
         except (ProblemsFound, UnknownLevel, OSError) as error:
             raise LevelUnavailable(str(error)) from error
 
+    def train(self, store: Store, seed: int | None = None) -> LevelDesk:
+        """Draw a level to train with, the weakest first."""
+        from kmemquest.tui.rounds import begin_training
+
+        return begin_training(self._campaign, store, seed)
+
+    def sit_test(self, store: Store, world: str) -> LevelDesk:
+        """Begin or go on with a world's test."""
+        from kmemquest.tui.rounds import begin_test
+
+        return begin_test(self._campaign, store, world)
+
 
 class LevelDesk:
-    """One open level."""
+    """One open level. `machine` is the seed of another machine than the level's own."""
 
-    def __init__(self, level: Level, number: str) -> None:
+    def __init__(
+        self,
+        level: Level,
+        number: str,
+        round_: Round | None = None,
+        machine: int | None = None,
+    ) -> None:
         self._level = level
         self._number = number
+        self._seed = machine
+        self.round = round_
 
     @cached_property
     def brief(self) -> Brief:
@@ -119,6 +143,7 @@ class LevelDesk:
         for rank, named in zip((2, 3), level.stars, strict=True):
             goals.append(GoalText(named.id, named.predicate.text(), rank))
         predict = level.file.predict
+        alone = self.round is not None
         return Brief(
             level.id,
             self._number,
@@ -131,15 +156,19 @@ class LevelDesk:
                 text.ask or level.probe.text(),
                 tuple((answer, answer_label(answer)) for answer in predict.of),
             ),
-            tuple(text.hints),
+            () if alone else tuple(text.hints),
             level.file.difficulty,
             sealed=has_diagnosis(level),
             checkpoint=level.file.checkpoint,
-            shows=tuple(
-                text.shows[index] if index < len(text.shows) else ""
-                for index in range(len(level.file.shows))
-            ),
+            shows=() if alone else tuple(self._shows()),
+            folded=alone and not level.file.checkpoint,
         )
+
+    def _shows(self) -> Iterator[Showing]:
+        texts = self._level.text().shows
+        for index, show in enumerate(self._level.file.shows):
+            text = " ".join(texts[index].split()) if index < len(texts) else ""
+            yield Showing(text, show.fails is not None)
 
     def _slot(self, name: str) -> Slot:
         level = self._level
@@ -165,6 +194,8 @@ class LevelDesk:
             "fragmented": _("fragmented memory"),
         }
         parts.append(_("early boot") if self._level.file.builtin else words[uptime])
+        if self._seed is not None:
+            parts.append(_("machine {seed}").format(seed=self._seed))
         return " · ".join(parts)
 
     def source(self, answers: Mapping[str, str]) -> Source:
@@ -188,7 +219,7 @@ class LevelDesk:
         from kmemquest.level.attempt import Attempt
         from kmemquest.level.verdict import judge
 
-        recording = Attempt(self._level, answers, prediction=prediction).run()
+        recording = Attempt(self._level, answers, prediction=prediction, seed=self._seed).run()
         source = source_of(recording.source, "driver.c")
         return LevelPlay(self._level, recording, judge(self._level, recording), source)
 
@@ -203,7 +234,7 @@ class LevelDesk:
 
         if not has_diagnosis(self._level):
             return ()
-        recording = incident(self._level)
+        recording = incident(self._level, self._seed)
         files = [
             Artefact(name, tuple(LogRow(line) for line in text.rstrip("\n").split("\n")))
             for name, text in recording.proc
@@ -224,7 +255,7 @@ class LevelDesk:
         """“At which size does the answer change?”, where the level asks it."""
         from kmemquest.level.sweep import sweep_question
 
-        question = sweep_question(self._level)
+        question = sweep_question(self._level) if self.round is None else None
         if question is None:
             return None
         return SizeQuestion(" ".join(question.text.split()), question.first, question.values)
@@ -289,7 +320,7 @@ class LevelDesk:
         from kmemquest.tui.lab_source import script_text
 
         file = self._level.file
-        attempt = Attempt(self._level, answers)
+        attempt = Attempt(self._level, answers, seed=self._seed)
         uptime = file.machine.history.uptime
         title = f"{self._number} {self._level.text().title}".strip()
         return LabCase(
@@ -300,9 +331,9 @@ class LevelDesk:
             setup=Setup(LEVEL, uptime, LEVEL, script_text(list(file.script))),
             level=file.id,
             slot=slot,
-            spec=file.machine.spec(),
+            spec=attempt.trial(with_truths=False).spec,
             uptime=uptime,
-            wear=file.machine.history.seed,
+            wear=file.machine.history.seed if self._seed is None else self._seed,
             builtin=file.builtin,
         )
 

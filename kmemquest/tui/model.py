@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from kmemquest.quiz.question import Question
+    from kmemquest.store import Store
     from kmemquest.tui.lab_model import LabCase
+    from kmemquest.tui.round_model import Round
 
 # --- the catalogue --------------------------------------------------------------------------
 
@@ -33,6 +35,8 @@ class LevelEntry:
     needs_levels: tuple[str, ...] = ()
     """The ids of the levels that teach them; the map opens this level when they are passed."""
     difficulty: int = 1
+    world_id: str = ""
+    """The world's folder, by which its test is saved."""
 
 
 # --- phase 1: reading and choosing ------------------------------------------------------------
@@ -80,6 +84,15 @@ class GoalText:
 
 
 @dataclass(frozen=True, slots=True)
+class Showing:
+    """A run to be looked at before the player's turn, and what it is about in a sentence."""
+
+    text: str
+    mistake: bool = False
+    """It fails; otherwise it shows how something is done."""
+
+
+@dataclass(frozen=True, slots=True)
 class Brief:
     """What a level says before it is tried."""
 
@@ -96,8 +109,10 @@ class Brief:
     sealed: bool = False
     """A diagnosis: the driver is shown only when what went wrong has been named."""
     checkpoint: bool = False
-    shows: tuple[str, ...] = ()
-    """What the demonstrations before the player's turn are about, a sentence each."""
+    shows: tuple[Showing, ...] = ()
+    """The demonstrations before the player's turn."""
+    folded: bool = False
+    """The story is put away, and shown when it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +383,9 @@ class Outcome:
 class Desk(Protocol):
     """One open level."""
 
+    round: Round | None
+    """The round that the level is played in; None in the campaign."""
+
     @property
     def brief(self) -> Brief: ...
 
@@ -413,6 +431,12 @@ class Library(Protocol):
 
     def open(self, level: str) -> Desk:
         """Open a level; raises `LevelUnavailable` with words for the player."""
+
+    def train(self, store: Store, seed: int | None = None) -> Desk:
+        """Draw a level to train with; raises `LevelUnavailable`. Blocking."""
+
+    def sit_test(self, store: Store, world: str) -> Desk:
+        """Begin or go on with a world's test; raises `LevelUnavailable`."""
 
 
 class LevelUnavailable(Exception):

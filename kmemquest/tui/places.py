@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def open_place(app: GameApp, place: str) -> None:
     """Open a place of home, or a room of the trainer.
 
-    Home has `continue`, `campaign`, `quiz`, `lab`, `progress`, `settings`, `about`, `tour`; the
-    trainer has `review`, `exam`, `report`.
+    Home has `continue`, `campaign`, `training`, `quiz`, `lab`, `progress`, `settings`, `about`,
+    `tour`; the trainer has `review`, `exam`, `report`.
     """
     try:
         _open(app, place)
@@ -36,6 +36,10 @@ def _open(app: GameApp, place: str) -> None:
         from kmemquest.tui.screens.campaign import CampaignScreen
 
         app.push_screen(CampaignScreen(app.services.library.entries()))
+    elif place == "training":
+        from kmemquest.tui.screens.round_flow import open_training
+
+        open_training(app)
     elif place == "quiz":
         from kmemquest.tui.screens.quiz_menu import QuizMenuScreen
 

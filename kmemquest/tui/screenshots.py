@@ -162,8 +162,11 @@ async def take(shot: Shot) -> str:
     app = GameApp(Services.shipped(_store(shot.played), preferences), level=shot.level or None)
     async with app.run_test(size=shot.size) as pilot:
         if shot.name != "too-small":
-            first = "level" if shot.level else "home"
-            await _settled(pilot, app, lambda: _name(app) == first)
+            first = ("level", "lab-choose") if shot.level else ("home",)
+            await _settled(pilot, app, lambda: _name(app) in first)
+            if _name(app) == "lab-choose":
+                await pilot.press("escape")
+                await _settled(pilot, app, lambda: _name(app) == "level")
         for key, screen in shot.way:
             await pilot.press(key)
             await _settled(pilot, app, lambda screen=screen: _name(app) == screen)  # type: ignore[misc]

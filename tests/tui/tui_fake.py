@@ -39,6 +39,7 @@ from kmemquest.tui.model import (
     ZoneSpan,
 )
 from kmemquest.tui.preferences import Preferences
+from kmemquest.tui.round_model import Round
 from kmemquest.tui.services import Services
 
 DRIVER = """#include <linux/interrupt.h>
@@ -229,7 +230,8 @@ class FakePlay:
 
 
 class FakeDesk:
-    def __init__(self, level: str, number: str) -> None:
+    def __init__(self, level: str, number: str, round_: Round | None = None) -> None:
+        self.round = round_
         self.brief = Brief(
             level,
             number,
@@ -336,6 +338,12 @@ class FakeLibrary:
         if level == self.broken:
             raise LevelUnavailable("rx.yaml:3:1: unknown key 'goal', did you mean 'goals'?")
         return FakeDesk(level, "1·1")
+
+    def train(self, store: Store, seed: int | None = None) -> Desk:
+        raise LevelUnavailable("pass a level first")
+
+    def sit_test(self, store: Store, world: str) -> Desk:
+        raise LevelUnavailable("there is no such world")
 
 
 class FakeTrainer:

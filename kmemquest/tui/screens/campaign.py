@@ -62,7 +62,22 @@ class CampaignScreen(GameScreen):
             "anyway",
             N_("open anyway"),
             N_("Open a level although it builds on others that you have not passed."),
-            shown="a",
+        ),
+        Operation(
+            "campaign.test-out",
+            "t",
+            "test_out",
+            N_("test out"),
+            N_("Pass the test of this world instead of its levels; or take that back."),
+            shown="t",
+        ),
+        Operation(
+            "campaign.training",
+            "r",
+            "training",
+            N_("training"),
+            N_("Levels again, the weakest first, no lectures."),
+            shown="r",
         ),
         BACK,
     )
@@ -97,23 +112,38 @@ class CampaignScreen(GameScreen):
         """The first level that was not passed yet, else the last one played."""
         store = self.game.services.store
         for entry in self.entries.values():
-            if not store.level(entry.id).passed:
+            if not store.level(entry.id).passed and not self._tested_out(entry):
                 return entry.id
         return store.last_level() or ""
 
     def missing(self, entry: LevelEntry) -> list[str]:
-        """The titles of levels that should be passed first."""
+        """The titles of levels whose concepts are not met yet and which come first."""
         store = self.game.services.store
         return [
             self.entries[needed].title
             for needed in entry.needs_levels
-            if needed in self.entries and not store.level(needed).passed
+            if needed in self.entries
+            and not store.level(needed).passed
+            and not self._tested_out(self.entries[needed])
         ]
 
-    def _passed_of(self, world: str) -> str:
+    def _tested_out(self, entry: LevelEntry) -> bool:
+        return entry.world_id in self.game.services.store.practice.tested_out
+
+    def _heading(self, world: str) -> str:
+        """A world's name, how much of it is passed, and what its test came to or offers."""
         store = self.game.services.store
-        there = [entry.id for entry in self.entries.values() if entry.world == world]
-        return f"{sum(store.level(name).passed for name in there)}/{len(there)}"
+        there = [entry for entry in self.entries.values() if entry.world == world]
+        passed = sum(store.level(entry.id).passed for entry in there)
+        heading = f" {world}  {passed}/{len(there)}"
+        test = store.practice.test(there[0].world_id)
+        if self._tested_out(there[0]):
+            return f"{heading}  {self.glyphs.flag} " + _("tested out")
+        if passed == len(there):
+            return heading
+        if test is not None and test.state == "open" and (test.done or test.mistakes):
+            return f"{heading}  {self.glyphs.flag} " + _("t goes on with its test")
+        return f"{heading}  {self.glyphs.bullet} " + _("t tests out")
 
     def _show_map(self) -> None:
         store = self.game.services.store
@@ -126,20 +156,24 @@ class CampaignScreen(GameScreen):
                 if choices:
                     choices.append(Choice("", ""))
                 world = entry.world
-                choices.append(Choice("", f" {world}  {self._passed_of(world)}"))
+                choices.append(Choice("", self._heading(world)))
             progress = store.level(entry.id)
             total += progress.best_stars
             passed += progress.passed
-            locked = bool(self.missing(entry)) and not progress.passed
+            tested = self._tested_out(entry) and not progress.passed
+            locked = bool(self.missing(entry)) and not progress.passed and not tested
             glyph = self.glyphs
             mark = glyph.met if progress.passed else glyph.locked if locked else glyph.open_goal
+            if tested:
+                mark = glyph.flag
+            done = progress.passed or tested
             choices.append(
                 Choice(
                     entry.id,
                     f"{entry.number:<{numbers}}  {entry.title}",
                     tail=f"{entry.teaches}  {stars(glyph, progress.best_stars)}",
                     mark=mark,
-                    mark_tone="good" if progress.passed else "quiet" if locked else "link",
+                    mark_tone="good" if done else "quiet" if locked else "link",
                     tone="quiet" if locked else "plain",
                 )
             )
@@ -161,6 +195,9 @@ class CampaignScreen(GameScreen):
         if progress.passed:
             attempts = ngettext("passed, {n} attempt", "passed, {n} attempts", progress.attempts)
             state = attempts.format(n=progress.attempts)
+        elif self._tested_out(entry):
+            state = _("tested out; its stars are still to be had")
+            missing = []
         elif missing:
             state = _("builds on: {titles} (a opens it anyway)").format(titles=", ".join(missing))
         elif progress.attempts:
@@ -203,7 +240,7 @@ class CampaignScreen(GameScreen):
         entry = self.entries.get(current.id) if current else None
         if entry is None:
             return
-        missing = self.missing(entry)
+        missing = [] if self._tested_out(entry) else self.missing(entry)
         if missing and not self.game.services.store.level(entry.id).attempts:
             self.notify(
                 _("Pass first: {titles}. Or press a to open it anyway.").format(
@@ -219,3 +256,44 @@ class CampaignScreen(GameScreen):
         current = self.query_one("#map", ChoiceList).current
         if current is not None and current.id in self.entries:
             self.game.open_level(current.id)
+
+    # --- training and tests ---------------------------------------------------------------------
+
+    def action_training(self) -> None:
+        """A level to train with."""
+        self.game.action_go("training")
+
+    def action_test_out(self) -> None:
+        """Explain the test of the world under the cursor, then begin it; or take it back."""
+        current = self.query_one("#map", ChoiceList).current
+        entry = self.entries.get(current.id) if current else None
+        if entry is None:
+            return
+        from kmemquest.tui.screens.lab_sheets import ChooseScreen
+
+        tested = self._tested_out(entry)
+        words = _(
+            "One level, or three where the world has no checkpoint, without lectures and hints. "
+            "One mistake is forgiven. Pass it, and what the world teaches counts as met."
+        )
+        choices = [Choice("sit", _("Sit the test")), Choice("keep", _("Not now"))]
+        if tested:
+            words = _(
+                "You have tested out of this world. Taken back, its levels count as not met again; "
+                "what you passed stays passed."
+            )
+            choices = [Choice("keep", _("Leave it as it is")), Choice("reset", _("Take it back"))]
+        sheet = ChooseScreen(entry.world, words, choices)
+
+        def answered(answer: str | None) -> None:
+            if answer == "sit":
+                from kmemquest.tui.screens.round_flow import open_test
+
+                open_test(self.game, entry.world_id)
+            elif answer == "reset":
+                self.game.services.store.practice.forget_test(entry.world_id)
+                self.game.tell_trouble()
+                self._show_map()
+                self._show_about()
+
+        self.app.push_screen(sheet, answered)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from textual import on, work
 from textual.app import ComposeResult
 from textual.message import Message
@@ -13,6 +15,7 @@ from kmemquest.tui.operations import BACK, Operation
 from kmemquest.tui.screens.base import GameScreen, bindings
 from kmemquest.tui.widgets.caption import Head, Rule
 from kmemquest.tui.widgets.choice_list import Choice, ChoiceList
+from kmemquest.tui.widgets.key_line import KeyLine
 from kmemquest.tui.widgets.prose import Prose
 
 
@@ -32,6 +35,7 @@ class SizeScreen(GameScreen):
             shown="⏎",
             palette=False,
         ),
+        Operation("size.next", "n", "next_level", N_("next level"), N_("Go on."), shown="n"),
         BACK,
     )
     BINDINGS = bindings(OPERATIONS[1:])
@@ -62,6 +66,18 @@ class SizeScreen(GameScreen):
     def on_mount(self) -> None:
         """The values have the keyboard."""
         self.query_one("#values").focus()
+
+    def key_operations(self) -> tuple[Operation, ...]:
+        """First the answer, then on."""
+        hidden = "size.answer" if self._said else "size.next"
+        return tuple(op for op in super().key_operations() if op.id != hidden)
+
+    def action_next_level(self) -> None:
+        """The level after this one."""
+        self.app.pop_screen()
+        go_on = getattr(self.app.screen, "action_next_level", None)
+        if go_on is not None:
+            go_on()
 
     def _choices(self) -> list[Choice]:
         known = {point.value: point for point in self._points}
@@ -94,6 +110,7 @@ class SizeScreen(GameScreen):
             return
         self._said = event.choice.id
         self.query_one("#values-rule", Rule).show(_("running every value …"))
+        self.query_one("#keys", KeyLine).show(self.key_operations())
         self._run()
 
     def action_answer(self) -> None:
@@ -124,4 +141,18 @@ class SizeScreen(GameScreen):
         right = change.value == self._said
         verdict = _("Right: it changes at {value}.") if right else _("It changes at {value}.")
         mark = self.glyphs.met if right else self.glyphs.unmet
-        said.show(("good" if right else "warn", f"{mark} " + verdict.format(value=change.value)))
+        told = f"{mark} " + verdict.format(value=change.value)
+        kept = _("Review asks this again.") if self._keep(right) else ""
+        said.show(("good" if right else "warn", told), ("quiet", f"  {kept}"))
+
+    def _keep(self, right: bool) -> bool:
+        """Save what was said; a level outside of the campaign is none that review knows."""
+        brief = self.desk.brief
+        if not brief.number:
+            return False
+        from kmemquest.tui.predictions import note_size_answer
+
+        store, moment = self.game.services.store, datetime.now().astimezone()
+        note_size_answer(store, brief.id, brief.difficulty, right=right, now=moment)
+        self.game.tell_trouble()
+        return True

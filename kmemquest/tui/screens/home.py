@@ -47,6 +47,7 @@ class HomeScreen(GameScreen):
         ),
         _go("c", "continue", N_("continue"), N_("Go on with the level you had open last.")),
         _go("m", "campaign", N_("campaign"), N_("All levels with your stars.")),
+        _go("r", "training", N_("training"), N_("Levels again, the weakest first, no lectures.")),
         _go("i", "quiz", N_("interview trainer"), N_("Questions as interviewers ask them.")),
         _go("l", "lab", N_("driver lab"), N_("Write a driver and see what the kernel would do.")),
         _go("x", "sandbox", N_("sandbox"), N_("C statements one by one on a machine of yours.")),
@@ -93,6 +94,7 @@ class HomeScreen(GameScreen):
             choices.append(tour)
         choices += [
             Choice("campaign", _("Campaign"), "m", self._stars()),
+            *self._training(),
             Choice("quiz", _("Interview trainer"), "i", self._answers()),
             Choice("lab", _("Driver lab"), "l", _("write C, see what the kernel would do")),
             Choice("sandbox", _("Sandbox"), "x", _("one statement at a time")),
@@ -105,6 +107,14 @@ class HomeScreen(GameScreen):
             Choice("about", _("About"), "a", _("how true the simulator is")),
         ]
         return choices
+
+    def _training(self) -> list[Choice]:
+        """Offered as soon as something was learnt."""
+        store = self.game.services.store
+        learnt = any(level.passed for level in store.levels().values())
+        if not learnt and not store.practice.tested_out:
+            return []
+        return [Choice("training", _("Training"), "r", _("levels again, the weakest first"))]
 
     def _stars(self) -> str:
         levels = self.game.services.store.levels().values()

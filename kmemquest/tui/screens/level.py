@@ -17,10 +17,11 @@ from kmemquest.tui.glyphs import stars
 from kmemquest.tui.level_operations import OPERATIONS, shown_operations
 from kmemquest.tui.model import Artefact, Desk, Play, Slot
 from kmemquest.tui.operations import Operation
-from kmemquest.tui.screens.base import GameScreen, bindings
+from kmemquest.tui.screens.base import bindings
+from kmemquest.tui.screens.demonstrations import DemonstratingScreen
+from kmemquest.tui.screens.round_flow import go_on, refused
 from kmemquest.tui.widgets.answer_pane import OTHER_LINE, AnswerPane
 from kmemquest.tui.widgets.caption import Head, Rule
-from kmemquest.tui.widgets.choice_list import Choice
 from kmemquest.tui.widgets.goal_pane import GoalPane
 from kmemquest.tui.widgets.key_line import KeyLine
 from kmemquest.tui.widgets.prediction_line import PredictionLine
@@ -29,7 +30,7 @@ from kmemquest.tui.widgets.reading import Reading
 WIDE = 120
 
 
-class LevelScreen(GameScreen):
+class LevelScreen(DemonstratingScreen):
     """The brief, the driver with its open slot, the goals, the cards, the prediction."""
 
     NAME = "level"
@@ -45,19 +46,19 @@ class LevelScreen(GameScreen):
             super().__init__()
             self.play = play
 
+    class Refused(Message):
+        """The answer is not judged in this round; the words tell why."""
+
+        def __init__(self, words: str) -> None:
+            super().__init__()
+            self.words = words
+
     class Left(Message):
         """The incident was run: what the machine left."""
 
         def __init__(self, artefacts: Sequence[Artefact]) -> None:
             super().__init__()
             self.artefacts = tuple(artefacts)
-
-    class Shown(Message):
-        """A demonstration is ready to be watched."""
-
-        def __init__(self, play: Play) -> None:
-            super().__init__()
-            self.play = play
 
     def __init__(self, desk: Desk, answers: Mapping[str, str] | None = None) -> None:
         super().__init__()
@@ -68,8 +69,6 @@ class LevelScreen(GameScreen):
         self._busy = False
         self._warned = False
         self._failed: tuple[str, ...] = ()
-        self._next_show = 0
-        self._watching_shows = False
 
     # --- composing ----------------------------------------------------------------------------
 
@@ -98,6 +97,7 @@ class LevelScreen(GameScreen):
             hints=bool(brief.hints),
             sealed=bool(brief.sealed),
             shows=bool(brief.shows),
+            training=self.desk.round is not None and self.desk.round.kind == "training",
         )
 
     def on_mount(self) -> None:
@@ -105,9 +105,12 @@ class LevelScreen(GameScreen):
         store = self.game.services.store
         brief = self.desk.brief
         progress = store.level(brief.id)
-        self._reading.seal(sealed=brief.sealed and not progress.passed)
+        anew = self.desk.round is not None
+        self._reading.seal(sealed=brief.sealed and (anew or not progress.passed))
         for slot in brief.slots:
-            last = self._given_before.get(slot.id) or progress.last_answers.get(slot.id)
+            last = self._given_before.get(slot.id)
+            if self.desk.round is None:
+                last = last or progress.last_answers.get(slot.id)
             if last and self._still_fits(slot, str(last)):
                 self._answers[slot.id] = str(last)
         self.set_class(brief.sealed, "-sealed")
@@ -117,7 +120,8 @@ class LevelScreen(GameScreen):
         self.call_after_refresh(self._reading.source.centre_slot)
         if brief.sealed:
             self._fetch_artefacts()
-        if brief.shows and not progress.attempts and not self._given_before:
+        first = not progress.attempts and not self._given_before
+        if brief.shows and first and self.game.tour is None:
             self.call_after_refresh(self.action_demonstrate)
 
     @staticmethod
@@ -133,10 +137,6 @@ class LevelScreen(GameScreen):
         """Stars may have changed meanwhile."""
         super().on_screen_resume()
         self._show_head()
-        if self._watching_shows:
-            self._watching_shows = False
-            if self._next_show < len(self.desk.brief.shows):
-                self.call_after_refresh(self.action_demonstrate)
 
     def on_resize(self, event: Resize) -> None:
         """Wide terminals show both columns."""
@@ -170,10 +170,14 @@ class LevelScreen(GameScreen):
 
     def _show_head(self) -> None:
         brief = self.desk.brief
-        best = self.game.services.store.level(brief.id).best_stars
         title = f"{brief.number} {brief.title}".strip()
+        if self.desk.round is not None:
+            title += f"  {self.glyphs.flag} {self.desk.round.title}"
+            self.query_one("#head", Head).show(title, brief.machine)
+            return
         if brief.checkpoint:
             title += f"  {self.glyphs.flag} " + _("checkpoint")
+        best = self.game.services.store.level(brief.id).best_stars
         self.query_one("#head", Head).show(title, f"{stars(self.glyphs, best)}  {brief.machine}")
 
     def _show_slot(self) -> None:
@@ -207,43 +211,6 @@ class LevelScreen(GameScreen):
     def action_files(self, by: int) -> None:
         """The next file."""
         self._reading.next_file(by)
-
-    # --- demonstrations -------------------------------------------------------------------------
-
-    def action_demonstrate(self) -> None:
-        """The next demonstration: first its sentence, then the run."""
-        brief = self.desk.brief
-        if not brief.shows:
-            self.notify(_("This level has no demonstration."), timeout=3)
-            return
-        from kmemquest.tui.screens.lab_sheets import ChooseScreen
-
-        index = self._next_show % len(brief.shows)
-        title = _("look first: {number} of {count}").format(
-            number=index + 1, count=len(brief.shows)
-        )
-        words = " ".join(brief.shows[index].split())
-        choices = (Choice("look", _("Watch it run")), Choice("skip", _("Go on to your own turn")))
-
-        def answered(answer: str | None) -> None:
-            if answer == "look":
-                self._next_show = index + 1
-                self._run_show(index)
-
-        self.app.push_screen(ChooseScreen(title, words, choices), answered)
-
-    @work(thread=True, exclusive=True, group="run", exit_on_error=False)
-    def _run_show(self, index: int) -> None:
-        self.post_message(self.Shown(self.desk.demonstrate(index)))
-
-    @on(Shown)
-    def _show_ready(self, event: Shown) -> None:
-        if not event.play.marks:
-            return
-        from kmemquest.tui.screens.watch import WatchScreen
-
-        self._watching_shows = True
-        self.app.push_screen(WatchScreen(self.desk, event.play, compared=True))
 
     # --- choosing -----------------------------------------------------------------------------
 
@@ -288,14 +255,14 @@ class LevelScreen(GameScreen):
 
     def action_lab(self) -> None:
         """The driver in the lab; where the whole driver is asked for, as the answer to it."""
-        if self._refuse_sealed():
-            return
         slot = next((slot.id for slot in self.desk.brief.slots if slot.kind == "driver"), "")
+        if self._refuse_sealed() or (not slot and refused(self.game, self.desk.round)):
+            return
         self.game.open_lab(self.desk.lab(self._given(), slot))
 
     def action_sandbox(self) -> None:
         """The machine and the driver of the level, for statements of the player's own."""
-        if not self._refuse_sealed():
+        if not self._refuse_sealed() and not refused(self.game, self.desk.round):
             self.game.open_sandbox(self.desk.lab(self._given()))
 
     def _refuse_sealed(self) -> bool:
@@ -379,6 +346,14 @@ class LevelScreen(GameScreen):
             )
         )
 
+    def action_another(self) -> None:
+        """Another level of the training."""
+        round_ = self.desk.round
+        if round_ is None or round_.kind != "training":
+            self.notify(_("Only training draws another level."), timeout=3)
+        elif not self._busy:
+            go_on(self.game, round_)
+
     def action_hint(self) -> None:
         """One more hint, after those already opened."""
         from kmemquest.tui.screens.paper import PaperScreen
@@ -387,7 +362,11 @@ class LevelScreen(GameScreen):
         store = self.game.services.store
         if not brief.hints:
             none = _("A checkpoint has no hints.")
-            self.notify(none if brief.checkpoint else _("This level has no hints."))
+            if self.desk.round is not None:
+                none = _("There are no hints in training, nor in a test.")
+            elif not brief.checkpoint:
+                none = _("This level has no hints.")
+            self.notify(none)
             return
         shown = min(store.level(brief.id).hints + 1, len(brief.hints))
         store.record_hint(brief.id, shown)
@@ -444,7 +423,18 @@ class LevelScreen(GameScreen):
 
     @work(thread=True, exclusive=True, group="run", exit_on_error=False)
     def _run_attempt(self, answers: dict[str, str], prediction: str | None) -> None:
-        self.post_message(self.Ran(self.desk.run(answers, prediction)))
+        refusal = self.desk.round.refuse(answers) if self.desk.round is not None else ""
+        if refusal:
+            self.post_message(self.Refused(refusal))
+        else:
+            self.post_message(self.Ran(self.desk.run(answers, prediction)))
+
+    @on(Refused)
+    def _refused(self, event: Refused) -> None:
+        """Not a mistake: nothing was run."""
+        self._busy = False
+        self._show_slot()
+        self.notify(event.words, timeout=6)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A run that broke is told in words; the level stays as it was."""
@@ -469,8 +459,10 @@ class LevelScreen(GameScreen):
         line = self.query("#prediction")
         prediction = line.first(PredictionLine).choice if line else None
         verdict = event.play.verdict
-        self.game.services.store.record_attempt(
-            Attempt(
+        if self.desk.round is not None:
+            self.desk.round.ran(self._given(), prediction, event.play)
+        else:
+            attempt = Attempt(
                 self.desk.brief.id,
                 self._given(),
                 verdict.passed,
@@ -479,7 +471,7 @@ class LevelScreen(GameScreen):
                 prediction,
                 verdict.foretold,
             )
-        )
+            self.game.services.store.record_attempt(attempt)
         self.game.tell_trouble()
         self.game.happened("ran")
         if event.play.marks and not verdict.sealed:

@@ -48,7 +48,10 @@ class ProgressScreen(GameScreen):
             bar = self.glyphs.fill * filled + self.glyphs.empty * (20 - filled)
             title = fit(world, 30, self.glyphs.ellipsis)
             tail = f"{passed}/{len(entries)}  {reached}/{3 * len(entries)} {self.glyphs.star}"
-            lines.append(("plain" if passed else "quiet", f"{title} {bar}  {tail}"))
+            tested = entries[0].world_id in store.practice.tested_out
+            if tested:
+                tail += f"  {self.glyphs.flag} " + _("tested out")
+            lines.append(("plain" if passed or tested else "quiet", f"{title} {bar}  {tail}"))
             lines += [self._tried(entry) for entry in entries if store.level(entry.id).attempts]
         return [*lines, ("plain", "")]
 

@@ -12,7 +12,9 @@ from kmemquest.i18n import N_, _
 from kmemquest.tui.glyphs import stars
 from kmemquest.tui.model import Desk, Outcome, Play
 from kmemquest.tui.operations import BACK, Operation
+from kmemquest.tui.round_model import Round
 from kmemquest.tui.screens.base import GameScreen, bindings
+from kmemquest.tui.screens.round_flow import go_on, refused
 from kmemquest.tui.widgets.caption import Head, Rule
 from kmemquest.tui.widgets.choice_list import ChoiceList
 from kmemquest.tui.widgets.goal_pane import GoalPane, Mark
@@ -117,8 +119,20 @@ class VerdictScreen(GameScreen):
         if verdict.sealed:
             hidden |= {"verdict.watch", "verdict.others", "verdict.lab", "verdict.debrief"}
         hidden.add("verdict.lab" if asks else "verdict.size")
+        round_ = self.desk.round
+        if round_ is not None:
+            hidden = self._hidden_in(round_, hidden)
         shown = [op for op in super().key_operations() if op.id not in hidden]
         return tuple(shown)
+
+    def _hidden_in(self, round_: Round, hidden: set[str]) -> set[str]:
+        """A round leads on after a failure too; a test tells nothing while it may be repeated."""
+        hidden = (hidden | {"verdict.hint"}) - {"verdict.next"}
+        if not round_.may_retry:
+            hidden.add("verdict.retry")
+        elif round_.kind == "test":
+            hidden |= {"verdict.others", "verdict.lab", "verdict.debrief", "verdict.next"}
+        return hidden
 
     def body(self) -> ComposeResult:
         """Verdict, goals, table."""
@@ -133,6 +147,7 @@ class VerdictScreen(GameScreen):
         """Say it."""
         brief = self.desk.brief
         verdict = self.play.verdict
+        round_ = self.desk.round
         title = f"{brief.number} {brief.title}".strip()
         self.query_one("#head", Head).show(title, stars(self.glyphs, verdict.stars))
         self.set_class(not verdict.passed, "-failed")
@@ -144,6 +159,10 @@ class VerdictScreen(GameScreen):
         elif verdict.sealed:
             self.query_one("#table", OutcomeTable).say(
                 " " + _("The driver stays hidden until what went wrong is named; r reads on.")
+            )
+        elif round_ is not None and round_.kind == "test" and round_.may_retry:
+            self.query_one("#table", OutcomeTable).say(
+                " " + _("What the others do is shown when the test is over; r thinks again.")
             )
         else:
             self.query_one("#table", OutcomeTable).say(
@@ -176,6 +195,10 @@ class VerdictScreen(GameScreen):
             words.append(("plain", "  " + _("Because") + f"\t{verdict.remark}"))
         if verdict.passed and self.desk.size_question() is not None:
             words.append(("link", "  " + _("One more") + "\t" + _("press a for one more question")))
+        if self.desk.round is not None:
+            told = self.desk.round
+            label = _("Training") if told.kind == "training" else _("Test")
+            words.append(("link", f"  {label}\t{told.words}"))
         words.append(("plain", ""))
         return words
 
@@ -196,7 +219,7 @@ class VerdictScreen(GameScreen):
 
     def action_others(self) -> None:
         """Run all options, one after the other, and show each as soon as it is known."""
-        if self._refuse_sealed():
+        if self._refuse_sealed() or refused(self.game, self.desk.round):
             return
         table = self.query_one("#table", OutcomeTable)
         table.focus()
@@ -223,6 +246,8 @@ class VerdictScreen(GameScreen):
 
     def play_answers(self) -> dict[str, str]:
         """The answers of this run, for finding its row."""
+        if self.desk.round is not None:
+            return dict(self.desk.round.answers)
         return dict(self.game.services.store.level(self.desk.brief.id).last_answers)
 
     @on(ChoiceList.Chosen, "#table")
@@ -261,12 +286,15 @@ class VerdictScreen(GameScreen):
 
     def action_retry(self) -> None:
         """Back to the cards."""
+        if self.desk.round is not None and not self.desk.round.may_retry:
+            self.notify(self.desk.round.words, timeout=4)
+            return
         self.game.happened("retried")
         self.game.back_to("level")
 
     def action_debrief(self) -> None:
         """What it was about."""
-        if self._refuse_sealed():
+        if self._refuse_sealed() or refused(self.game, self.desk.round):
             return
         from kmemquest.tui.screens.debrief import DebriefScreen
 
@@ -274,7 +302,7 @@ class VerdictScreen(GameScreen):
 
     def action_lab(self) -> None:
         """The driver with this answer, to be changed at will."""
-        if self._refuse_sealed():
+        if self._refuse_sealed() or refused(self.game, self.desk.round):
             return
         self.game.open_lab(self.desk.lab(self.play_answers()))
 
@@ -309,7 +337,11 @@ class VerdictScreen(GameScreen):
         self.app.push_screen(SizeScreen(self.desk, question))
 
     def action_next_level(self) -> None:
-        """The level after this one in the campaign."""
+        """The level after this one in the campaign, or in the round."""
+        if self.desk.round is not None:
+            if not refused(self.game, self.desk.round):
+                go_on(self.game, self.desk.round)
+            return
         entries = list(self.game.services.library.entries())
         ids = [entry.id for entry in entries]
         place = ids.index(self.desk.brief.id) + 1 if self.desk.brief.id in ids else len(ids)

@@ -81,7 +81,10 @@ class Reading(Vertical):
 
     def compose(self) -> ComposeResult:
         """Story, tabs (of a diagnosis) or a rule, one text."""
-        yield Prose((("plain", self._brief.story),), more=_("b reads on"), id="story")
+        if self._brief.folded:
+            yield Prose((("quiet", _("No lecture here: b tells the story.")),), id="story")
+        else:
+            yield Prose((("plain", self._brief.story),), more=_("b reads on"), id="story")
         yield Rule("driver.c", id="source-rule")
         yield TabLine(id="files")
         yield SourceView(id="source")
