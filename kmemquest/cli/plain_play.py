@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from kmemquest.cli.save import open_save
 from kmemquest.i18n import _
 from kmemquest.level.attempt import AnswerError, Attempt
 from kmemquest.level.diagnose import has_diagnosis, is_sealed
@@ -29,6 +31,10 @@ from kmemquest.level.verdict import Verdict, judge
 from kmemquest.level.views.viewset import ViewSet
 from kmemquest.level.why import why
 
+if TYPE_CHECKING:
+    from kmemquest.store import Attempt as Saved
+    from kmemquest.store import Store
+
 QUIT: Final = ("q", "quit")
 
 
@@ -36,8 +42,18 @@ class InputEnded(Exception):
     """Standard input has no more lines, or the player has quit."""
 
 
-def play_plainly(level: Level, answers: dict[str, str]) -> int:
-    """Tell the brief, ask for the answers, run, let the player step, tell the verdict."""
+def play_and_save(level: Level, answers: dict[str, str]) -> int:
+    """Play a level line by line with the player's own save."""
+    with closing(open_save()) as store:
+        return play_plainly(level, answers, store)
+
+
+def play_plainly(level: Level, answers: dict[str, str], store: Store) -> int:
+    """Tell the brief, ask for the answers, run, let the player step, tell the verdict.
+
+    Every attempt is saved as soon as it is judged; so are hints.
+    """
+    store.opened_level(level.id)
     print_all(brief_lines(level))
     if has_diagnosis(level):
         print_all(artefact_lines(level))
@@ -57,6 +73,7 @@ def play_plainly(level: Level, answers: dict[str, str]) -> int:
             attempts += 1
             verdict = judge(level, recording)
             passed = verdict.passed
+            store.record_attempt(saved_attempt(level, given, prediction, verdict))
             if not is_sealed(level, verdict.failed_goals):
                 Walk(level, recording, verdict).go()
             print_all(verdict_lines(level, recording, verdict))
@@ -64,6 +81,7 @@ def play_plainly(level: Level, answers: dict[str, str]) -> int:
                 for index in level.hints_open(attempts, verdict.failed_goals)[-1:]:
                     hint = level.hint_text(index, failed=verdict.failed_goals)
                     print(_("Hint: {text}").format(text=hint))
+                    store.record_hint(level.id, index + 1)
                 print(_("Try again, or type “quit”."))
         if level.text().debrief:
             print_all(iter([_("Debrief:"), *level.text().debrief.rstrip().split("\n")]))
@@ -71,6 +89,18 @@ def play_plainly(level: Level, answers: dict[str, str]) -> int:
     except InputEnded:
         print()
     return 0 if passed else 1
+
+
+def saved_attempt(
+    level: Level, answers: dict[str, str], prediction: str | None, verdict: Verdict
+) -> Saved:
+    """Return what is saved of an attempt."""
+    from kmemquest.store import Attempt as Kept
+
+    return Kept(
+        level.id, answers, verdict.passed, verdict.stars, verdict.failed_goals, prediction,
+        verdict.predicted,
+    )  # fmt: skip
 
 
 def ask_answers(level: Level, given: dict[str, str]) -> dict[str, str]:

@@ -40,9 +40,9 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.headless or arguments.json:
         return headless(level, answers, as_json=arguments.json)
     if arguments.plain:
-        from kmemquest.cli.plain_play import play_plainly
+        from kmemquest.cli.plain_play import play_and_save
 
-        return play_plainly(level, answers)
+        return play_and_save(level, answers)
     from kmemquest.tui.app import run
 
     return run(level=arguments.level, language=arguments.language)

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kmemquest.cli.errors import BadInput
+from kmemquest.cli.plain_play import saved_attempt
 from kmemquest.cli.play import attempt
+from kmemquest.cli.save import open_save
 from kmemquest.i18n import _
 from kmemquest.level.fast_track import NoTest, after_run, counts, known_levels, sit, sitting_words
 from kmemquest.level.later_calls import later_calls
@@ -19,7 +21,7 @@ from kmemquest.level.load import Level
 from kmemquest.level.plain import brief_lines, verdict_lines
 from kmemquest.level.training import Draw, NothingToTrain, draw, draw_level
 from kmemquest.level.verdict import Verdict, verdict_json
-from kmemquest.store import Attempt, Store, TrainingRun, WorldTest
+from kmemquest.store import Store, TrainingRun, WorldTest
 
 
 def practise(arguments: argparse.Namespace, answers: dict[str, str]) -> int:
@@ -30,7 +32,7 @@ def practise(arguments: argparse.Namespace, answers: dict[str, str]) -> int:
     headless = arguments.headless or arguments.json
     if not headless and not arguments.plain and not arguments.take_back:
         return _on_screen(arguments, library)
-    with closing(Store.open()) as store:
+    with closing(open_save()) as store:
         if arguments.take_back:
             return _take_back(store, _world(library, arguments.take_back))
         round_ = _round(arguments, library, store)
@@ -116,10 +118,7 @@ class PlainRound:
             if not counts(self.level, compiled=verdict.outcome != "does-not-compile"):
                 print(_("This did not compile, so it does not count."))
                 return
-            record = Attempt(
-                self.level.id, answers, passed, stars, verdict.failed_goals, prediction,
-                verdict.predicted,
-            )  # fmt: skip
+            record = saved_attempt(self.level, answers, prediction, verdict)
             self.test = after_run(self.library, self.store, self.test, record)
 
 

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from kmemquest.cli.asking import Ended, Word, ask, print_feedback, print_question
 from kmemquest.cli.errors import BadInput
 from kmemquest.cli.language_option import choose_language
+from kmemquest.cli.save import open_save
 from kmemquest.i18n import _, language, ngettext
 from kmemquest.level.library import Library
 from kmemquest.quiz.bank import Bank, open_bank
@@ -45,10 +46,8 @@ def command(arguments: argparse.Namespace) -> int:
     """Change settings, tell the state, or ask what is due; exit 0 unless the input was bad."""
     choose_language(arguments.language)
     load_generators()
-    bank, store, library = open_bank(), Store.open(), Library.open()
+    bank, store, library = open_bank(), open_save(), Library.open()
     try:
-        if store.trouble is not None:
-            print(f"{store.path}: {store.trouble.kind}: {store.trouble.detail}", file=sys.stderr)
         review = Review(store, items_of(bank, prediction_items(library, store)))
         settings = _settings(arguments, store)
         if arguments.undo or arguments.suspend or arguments.resume:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kmemquest.cli.main import main
+from kmemquest.store import Attempt, Store
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDINGS = ROOT / "tests" / "recordings"
@@ -134,6 +135,28 @@ def test_a_level_is_played_line_by_line(
     said = capsys.readouterr().out
     assert "Passed: 3 of 3 stars." in said
     assert "\x1b" not in said
+
+
+def test_playing_line_by_line_is_saved_attempt_by_attempt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["kernel", "hardirq", "verdict"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(words) + "\n"))
+    assert main(["play", "rx-ring-refill", "--plain"]) == 1
+    store = Store.open()
+    assert (store.level("rx-ring-refill").attempts, store.level("rx-ring-refill").passed) == (
+        1,
+        False,
+    )
+    assert store.last_level() == "rx-ring-refill"
+    assert store.level("rx-ring-refill").hints == ("Hint:" in capsys.readouterr().out)
+    store.record_attempt(Attempt("calibration-block", {}, passed=True, stars=2))
+    store.close()
+    monkeypatch.setattr("sys.stdin", io.StringIO("quit\n"))
+    assert main(["--plain"]) == 0
+    lines = capsys.readouterr().out.split("\n")
+    assert [line.endswith(" ★★") for line in lines if line.startswith("  1) ")] == [True]
+    assert sum("★" in line for line in lines) == 1
 
 
 def test_plain_play_ends_kindly_when_the_input_ends(

@@ -148,7 +148,7 @@ def test_a_value_with_which_nothing_builds_is_told_with_the_compilers_words(tmp_
     )
     problems = [problem.message for problem in prove(path).problems]
     assert [problem for problem in problems if problem.startswith("with 8K the driver")] == [
-        "with 8K the driver does not compile: static assertion failed: \"RECORD_BYTES < 4096\""
+        'with 8K the driver does not compile: static assertion failed: "RECORD_BYTES < 4096"'
     ]
 
 
