@@ -33,13 +33,23 @@ def real(store: Store | None = None, **preferences: str) -> Services:
 
 @asynccontextmanager
 async def level(
-    name: str, size: tuple[int, int] = (80, 24), store: Store | None = None, **preferences: str
+    name: str,
+    size: tuple[int, int] = (80, 24),
+    store: Store | None = None,
+    *,
+    look_first: bool = False,
+    **preferences: str,
 ) -> AsyncIterator[tuple[GameApp, Pilot[None], LevelScreen]]:
+    """Open a level; what it demonstrates first is passed over unless a test wants to look."""
     async with game(real(store, **preferences), size) as (app, pilot):
         app.open_level(name)
         screen = next(one for one in app.screen_stack if isinstance(one, LevelScreen))
         await until(pilot, lambda: screen.is_mounted and bool(screen.size.width), "the level")
-        if not screen.desk.brief.shows:
+        if screen.desk.brief.shows:
+            await at(pilot, "lab-choose")
+            if not look_first:
+                await press(pilot, "escape")
+        if not screen.desk.brief.shows or not look_first:
             await at(pilot, "level")
         yield app, pilot, screen
 
@@ -222,8 +232,7 @@ async def test_a_demonstration_comes_first_and_the_size_question_last(tmp_path: 
         ("# shows:", "shows:"),
         texts="shows: [The other window.]\n",
     )
-    async with level(path) as (app, pilot, _screen):
-        await at(pilot, "lab-choose")
+    async with level(path, look_first=True) as (app, pilot, _screen):
         assert "The other window." in screen_text(app)
         await press(pilot, "enter")
         await at(pilot, "demonstration")

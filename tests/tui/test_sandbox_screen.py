@@ -153,6 +153,8 @@ async def test_names_are_completed_and_calls_show_their_prototype() -> None:
 async def test_a_level_opens_with_its_driver_loaded() -> None:
     async with game(real()) as (app, pilot):
         app.open_level("rx-ring-refill")
+        await at(pilot, "lab-choose")
+        await press(pilot, "escape")
         await at(pilot, "level")
         await press(pilot, "2", "t")
         await at(pilot, "sandbox")
