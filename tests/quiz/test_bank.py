@@ -48,6 +48,7 @@ def test_the_thirty_classic_questions_ship_in_both_languages() -> None:
         assert english.verdict in ("ok", "partly", "outdated", "wrong")
 
 
+@pytest.mark.slow  # The gate's content step, `kmemquest check`, proves the same.
 def test_every_shipped_bank_file_is_proven() -> None:
     for path in structure_files(open_bank()._folder):
         count, problems = check_bank_file(path)
