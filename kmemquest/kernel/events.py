@@ -132,6 +132,10 @@ class SleptInAtomic(Event):
     call: str
     context: str
     site: Frame | None
+    locks: tuple[str, ...] = ()
+    """Names of the spinning locks held, outermost first."""
+    irqs_off: bool = False
+    rcu: bool = False
 
 
 @_event

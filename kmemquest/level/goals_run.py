@@ -102,10 +102,7 @@ class Never(Predicate):
             if slept is not None and (first is None or slept < (first.event or 0)):
                 event = evidence.recording.events[slept]
                 assert isinstance(event, ev.SleptInAtomic)
-                why = _("{call} may sleep, and was called in {context} context.").format(
-                    call=f"{event.call}()", context=context_word(event.context)
-                )
-                first = Outcome(False, why, slept, "sleep-in-atomic")
+                first = Outcome(False, sleep_sentence(event), slept, "sleep-in-atomic")
         return first or Outcome(True, _("It did not happen."))
 
     def text(self) -> str:
@@ -392,6 +389,26 @@ def context_word(kind: str) -> str:
         "nmi": _("NMI"),
     }
     return words.get(kind, kind)
+
+
+def sleep_sentence(event: ev.SleptInAtomic) -> str:
+    """Say which call may sleep, and what forbids it there: an interrupt, else the first cause."""
+    call = f"{event.call}()"
+    if event.context in ("hardirq", "nmi") or (event.context != "process" and not event.locks):
+        return _("{call} may sleep, and was called in {context} context.").format(
+            call=call, context=context_word(event.context)
+        )
+    if event.locks:
+        return ngettext(
+            "{call} may sleep, and was called with the spinlock {locks} held.",
+            "{call} may sleep, and was called with the spinlocks {locks} held.",
+            len(event.locks),
+        ).format(call=call, locks=", ".join(event.locks))
+    if event.irqs_off:
+        return _("{call} may sleep, and was called with interrupts off.").format(call=call)
+    if event.rcu:
+        return _("{call} may sleep, and was called by an RCU reader.").format(call=call)
+    return _("{call} may sleep, and was called with preemption off.").format(call=call)
 
 
 def report_sentence(report: ev.Report) -> str:

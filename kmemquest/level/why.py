@@ -10,7 +10,7 @@ from kmemquest.kernel import events as ev
 from kmemquest.kernel.gfp import format_gfp
 from kmemquest.level.call_words import word_call, word_value
 from kmemquest.level.goals_memory import duration
-from kmemquest.level.goals_run import context_word, report_sentence
+from kmemquest.level.goals_run import report_sentence, sleep_sentence
 from kmemquest.level.recording import Recording
 from kmemquest.level.report_fixes import fix_of
 from kmemquest.level.reports import kind_of
@@ -263,9 +263,7 @@ def _tell_rest(event: ev.Event) -> str:
             function=event.function, result=word_value(event.result), time=duration(event.cost)
         )
     if isinstance(event, ev.SleptInAtomic):
-        return _("{call} may sleep, and was called in {context} context.").format(
-            call=f"{event.call}()", context=context_word(event.context)
-        )
+        return sleep_sentence(event)
     if isinstance(event, ev.Report):
         return report_sentence(event)
     if isinstance(event, ev.CopiedToUser):

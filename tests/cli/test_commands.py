@@ -129,7 +129,7 @@ def test_play_headless_prints_the_verdict(capsys: pytest.CaptureFixture[str]) ->
 def test_a_level_is_played_line_by_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["2", "hardirq", "", "event", "lists", "slabs", "why", "log", "back 3", "verdict"]
+    words = ["2", "nothing", "", "event", "lists", "slabs", "why", "log", "back 3", "verdict"]
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(words) + "\n"))
     assert main(["play", "rx-ring-refill", "--plain", "--language", "en"]) == 0
     said = capsys.readouterr().out
@@ -140,7 +140,7 @@ def test_a_level_is_played_line_by_line(
 def test_playing_line_by_line_is_saved_attempt_by_attempt(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["kernel", "hardirq", "verdict"]
+    words = ["kernel", "sleep-in-atomic", "verdict"]
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(words) + "\n"))
     assert main(["play", "rx-ring-refill", "--plain"]) == 1
     store = Store.open()

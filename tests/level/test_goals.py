@@ -156,6 +156,24 @@ def test_reports_and_sleeping() -> None:
     assert "hard interrupt" in outcome.why
 
 
+def test_the_sentence_about_sleeping_names_what_forbids_it() -> None:
+    kinds = {
+        ev.SleptInAtomic(
+            "kmalloc", "process", SITE, ("lock",), irqs_off=True
+        ): "spinlock lock held",
+        ev.SleptInAtomic("kmalloc", "softirq", SITE, ("a", "b")): "spinlocks a, b held",
+        ev.SleptInAtomic("kmalloc", "process", SITE, irqs_off=True): "interrupts off",
+        ev.SleptInAtomic("kmalloc", "process", SITE, rcu=True): "RCU reader",
+        ev.SleptInAtomic("kmalloc", "process", SITE): "preemption off",
+        ev.SleptInAtomic("kmalloc", "softirq", SITE): "softirq context",
+        ev.SleptInAtomic("kmalloc", "hardirq", SITE, ("lock",)): "hard interrupt context",
+    }
+    for event, words in kinds.items():
+        outcome = judge(made_of(event), "{never: sleep-in-atomic}")
+        assert words in outcome.why
+        assert "process context" not in outcome.why
+
+
 def test_leaks_need_an_unloaded_driver() -> None:
     quiet = made_of()
     assert not met(quiet, "no-leak"), "the driver was never unloaded"

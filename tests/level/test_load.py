@@ -62,7 +62,7 @@ def test_meaning_is_checked_all_at_once(level: Path) -> None:
         ("fails: no-sleep", "fails: no-sleeep"),
         ("solution: {alloc: atomic}", "solution: {alloc: atomics}"),
         ("never: sleep-in-atomic", "never: sleep-in-atomics"),
-        ("ask: {context-of-slot: alloc}", "ask: {context-of-slott: alloc}"),
+        ("ask: first-report", "ask: {context-of-slott: alloc}"),
         ("{on: no-sleep}", "{on: no-slep}"),
     )
     text = "\n".join(found)

@@ -68,8 +68,8 @@ async def test_a_shipped_level_by_mouse() -> None:
         await at(pilot, "level")
         await pilot.click("#cards", offset=(6, 1))
         await until(pilot, lambda: "= kmalloc(RX_LEN, GFP_ATOMIC);" in screen_text(app), "card")
-        await pilot.click("#prediction", offset=(24, 1))
-        await until(pilot, lambda: "[hard interrupt]" in screen_text(app), "prediction")
+        await pilot.click("#prediction", offset=(5, 1))
+        await until(pilot, lambda: "[nothing]" in screen_text(app), "prediction")
         await pilot.click("#keys", offset=(2, 0))
         await at(pilot, "watch")
         screen = app.screen

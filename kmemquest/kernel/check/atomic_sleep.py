@@ -37,7 +37,9 @@ def check_sleep(machine: Machine, call: str, gfp: int | None, file: str, line: i
     if _is_repeat(machine, site):
         return
     if machine.events.active:
-        machine.events.emit(SleptInAtomic(call, context.kind, site))
+        spinning = tuple(lock.name for lock in context.locks if lock.spinning)
+        irqs_off, reader = context.irqs_disabled, context.rcu_depth > 0
+        machine.events.emit(SleptInAtomic(call, context.kind, site, spinning, irqs_off, rcu=reader))
     if machine.checks.config.atomic_sleep:
         _print_report(machine, call, file, line)
     elif machine.events.active:
