@@ -101,7 +101,7 @@ def parse_yaml(text: str, file: str = "<text>") -> Document:
         for event in _events(text):
             composer.feed(event)
     except yaml.MarkedYAMLError as error:
-        raise ProblemsFound([_syntax_problem(file, error)]) from None
+        raise ProblemsFound([_syntax_problem(file, text, error)]) from None
     except yaml.YAMLError as error:
         raise ProblemsFound([Problem(file, 1, 1, f"not YAML: {error}")]) from None
     return composer.finish()
@@ -118,14 +118,29 @@ def _too_big(file: str) -> Problem:
     )
 
 
-def _syntax_problem(file: str, error: yaml.MarkedYAMLError) -> Problem:
+def _syntax_problem(file: str, text: str, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
+    if "simple key" in (error.context or ""):
+        mark = error.context_mark or mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     message = ": ".join(part for part in (error.context, error.problem) if part)
-    hint = error.note or ""
-    if "\\t" in message or "token" in message:
-        hint = hint or "check the indentation (spaces only) and quote text that holds ': ' or '#'"
+    rows = text.split("\n")
+    row = rows[line - 1] if line <= len(rows) else ""
+    hint = error.note or _syntax_hint(message, row)
     return Problem(file, line, column, f"not YAML: {message}", hint)
+
+
+def _syntax_hint(message: str, row: str) -> str:
+    """Say how to mend what the parser did not take on a line, in an author's words."""
+    if "start any token" in message and "\t" in row[: len(row) - len(row.lstrip())]:
+        return "this line begins with a tab: indent it with spaces"
+    if "mapping values" in message:
+        return "put text that holds ': ' in quotes, and begin a key where its neighbours begin"
+    if "expected key" in message or "'-' indicator" in message:
+        return "begin this line in the same column as the others of its list or mapping"
+    if "simple key" in message:
+        return "indent text below | deeper than its key; what begins here is not"
+    return "check the indentation (spaces only) and quote text that holds ': ' or '#'"
 
 
 @dataclass(slots=True)

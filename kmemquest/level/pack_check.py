@@ -110,7 +110,9 @@ def _unnamed(pack: Pack, concept: str) -> list[Problem]:
         if concept not in text.concepts:
             file = f"{Path(pack.document.file).parent}/pack.{lang}.yaml"
             message = f"the concept {concept!r} has no name"
-            problems.append(Problem(file, 1, 1, message, f"concepts: {{{concept}: …}}"))
+            problems.append(
+                Problem(file, 1, 1, message, f"add a line below concepts: {concept}: its name")
+            )
     return problems
 
 

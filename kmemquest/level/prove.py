@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -214,15 +215,17 @@ class _Prover:
                 continue
             line = document.mark(("driver",)).line
             column = 1
+            hint = "" if diagnostic.hint in diagnostic.message else diagnostic.hint
             if begin is not None and diagnostic.file.endswith(".c"):
                 line, column = begin + diagnostic.line - 1, diagnostic.column
+                hint = _in_file_lines(hint, begin)
             self.problems.append(
                 Problem(
                     document.file,
                     line,
                     column,
                     f"the driver does not compile: {diagnostic.message}",
-                    diagnostic.hint,
+                    hint,
                 )
             )
         return False
@@ -299,23 +302,49 @@ class _Prover:
         """
         slots = self.level.file.slots
         written = any(slot.kind in WRITTEN for slot in slots.values())
-        missing: dict[str, None] = {}
+        missing: dict[str, str] = {}
+        broken: set[tuple[str, str]] = set()
         for answers in itertools.islice(self._combinations(), MAX_RUNS):
             verdict = self._glance(answers)
             if verdict.outcome == "does-not-compile":
-                if not written:
-                    hint = "kmemquest play --headless --answer … shows the messages"
-                    self._wrong(("slots",), f"{answers} does not compile", hint)
+                if not written and broken.isdisjoint(answers.items()):
+                    broken.update(self._check_built(answers))
             elif verdict.truth not in self.level.file.predict.of and not written:
-                missing[verdict.truth] = None
+                missing.setdefault(verdict.truth, self._named(answers))
         solution = self._verdict(dict(self.level.file.solution))
-        for truth in missing:
+        for truth, named in missing.items():
             if truth != solution.truth:
-                message = f"some options lead to {truth!r}, which is not offered"
+                message = f"{named} leads to {truth!r}, which is not offered"
                 self._wrong(("predict", "of"), message, f"add {truth}")
         for name, slot in slots.items():
             if slot.kind == "choice":
                 self._check_explained(name, slot)
+
+    def _check_built(self, answers: dict[str, str]) -> set[tuple[str, str]]:
+        """Say what the compiler has against answers; return those that are to blame."""
+        changed = self._changed(answers)
+        recording = self._record(answers, sweep=False)
+        errors = [found for found in recording.diagnostics if found.severity == "error"]
+        message, hint = "it is no C that the compiler takes", ""
+        if errors:
+            message = errors[0].message
+            hint = "" if errors[0].hint in message else errors[0].hint
+        path: YamlPath = ("slots",)
+        if len(changed) == 1:
+            name, option = next(iter(changed.items()))
+            path = ("slots", name, "options", option)
+        self._wrong(path, f"{self._named(answers)} does not compile: {message}", hint)
+        return set(changed.items()) if len(changed) == 1 else set()
+
+    def _changed(self, answers: dict[str, str]) -> dict[str, str]:
+        """Return the answers that are not those of the solution."""
+        solution = self.level.file.solution
+        return {name: text for name, text in answers.items() if solution.get(name) != text}
+
+    def _named(self, answers: dict[str, str]) -> str:
+        """Return answers as `--answer` takes them, as far as they differ from the solution."""
+        changed = self._changed(answers) or answers
+        return " ".join(f"{name}={text}" for name, text in changed.items())
 
     def _combinations(self) -> Iterator[dict[str, str]]:
         """Yield answers: the solution changed in one place, then everything with everything."""
@@ -332,7 +361,7 @@ class _Prover:
         """Whoever chooses a failing option must be told why it fails."""
         explained = {wrong.answers.get(name) for wrong in self.level.file.wrong}
         for option in slot.options:
-            if option in explained:
+            if option in explained or option == self.level.file.solution.get(name):
                 continue
             if not self._passes({**self.level.file.solution, name: option}):
                 message = f"{option!r} fails, and no entry of wrong tells why"
@@ -397,6 +426,11 @@ class _Prover:
         for habit, answers in habits_of(self.level.file).items():
             if self._passes(answers):
                 yield habit
+
+
+def _in_file_lines(hint: str, begin: int) -> str:
+    """Return a compiler's hint with its line of the driver counted in the level file."""
+    return re.sub(r"\bline (\d+)", lambda found: f"line {begin + int(found[1]) - 1}", hint)
 
 
 def _key(answers: dict[str, str]) -> tuple[tuple[str, str], ...]:
