@@ -103,7 +103,9 @@ class _Reader:
     def value(self, name: str, default: object = None, *, required: bool = False) -> Any:
         self.known.append(name)
         if name not in self.left and required:
-            raise ScriptError(f"{self.word} needs {name!r}")
+            strange = [word for word in self.left if word not in self.known]
+            found = f", found {', '.join(map(repr, strange))}" if strange else ""
+            raise ScriptError(f"{self.word} needs {name!r}{found}")
         return self.left.pop(name, default)
 
     def text(self, name: str, default: str | None = None) -> str:

@@ -286,3 +286,8 @@ def test_work_runs_between_interrupts_that_leave_time_for_it(every: object, work
     script = ["insmod", {"irq": irq}, {"call": "ask"}, "rmmod"]
     result = run_driver(BETWEEN, "probe.c", script=script, machine=machine())
     assert result.results[2].result == worked
+
+
+def test_a_missing_parameter_is_told_beside_the_one_that_stands_there() -> None:
+    with pytest.raises(ScriptError, match=r"irq needs 'line', found 'lien'"):
+        parse_script([{"irq": {"lien": 11}}])
