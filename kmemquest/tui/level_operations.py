@@ -85,7 +85,7 @@ DEMONSTRATE: Final = Operation(
     "level.demonstrate",
     "d,f7",
     "demonstrate",
-    N_("demonstration"),
+    N_("demo"),
     N_("Watch the runs that come before your turn."),
     shown="d",
 )
