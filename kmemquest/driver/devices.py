@@ -155,6 +155,20 @@ class World:
     next_major: int = 240
     next_minor: int = FIRST_DYNAMIC_MINOR
 
+    @property
+    def has_work(self) -> bool:
+        """True while anything waits to run, now or when its time comes."""
+        return bool(
+            self.tasklets
+            or self.timers
+            or self.hrtimers
+            or self.works
+            or self.delayed
+            or self.threads
+            or self.kthreads
+            or self.rcu_callbacks
+        )
+
     def new_pid(self) -> int:
         """Return the next process number."""
         self.next_pid += 1

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kmemquest.driver.binding import REGISTRY, Argument, BoundFunction
 from kmemquest.driver.c_types import ULONG, CType, FunctionType, IntType, PointerType
-from kmemquest.driver.limits import BUS_PACE, CALL_STEPS, MOST_CALL_STEPS, NANOSECONDS_A_STEP
+from kmemquest.driver.limits import (
+    BUS_PACE,
+    CALL_STEPS,
+    MOST_CALL_STEPS,
+    NANOSECONDS_A_STEP,
+    WAIT_STEPS,
+)
 from kmemquest.kernel.events import CallMade, CallReturned
 
 if TYPE_CHECKING:
@@ -30,13 +36,14 @@ def kernel_call(
     finish = _finisher(prototype.result if prototype is not None else None)
     variadic, lookaside = bound.variadic, engine.lookaside
     left, most = engine.steps_left, _most_steps(name)
+    least = WAIT_STEPS if _waits(name) else CALL_STEPS
     pace = NANOSECONDS_A_STEP * (BUS_PACE if name in _BUS_MOVERS else 1)
 
     def call(*arguments: Any) -> int:
         before = clock.now
         if not events.active:
             result = finish(function(engine, *arguments))
-            left[0] -= CALL_STEPS + min((clock.now - before) // pace, most)
+            left[0] -= least + min((clock.now - before) // pace, most)
             lookaside.flush()
             engine.check()
             return result
@@ -47,7 +54,7 @@ def kernel_call(
             raw.extend(a.value & _WORD for a in arguments[-1])
         events.emit(CallMade(name, tuple(raw), site))
         result = finish(function(engine, *arguments))
-        left[0] -= CALL_STEPS + min((clock.now - before) // pace, most)
+        left[0] -= least + min((clock.now - before) // pace, most)
         lookaside.flush()
         events.emit(CallReturned(name, result & _WORD, clock.now - before, site))
         engine.check()
@@ -102,7 +109,11 @@ def _most_steps(name: str) -> int:
         return MOST_CALL_STEPS  # It may wait for an element.
     if name.removeprefix("__kmq_").removeprefix("fortified_").startswith(_MOVERS):
         return 1 << 62
-    return 0 if any(word in name for word in _WAITERS) else MOST_CALL_STEPS
+    return 0 if _waits(name) else MOST_CALL_STEPS
+
+
+def _waits(name: str) -> bool:
+    return any(word in name for word in _WAITERS)
 
 
 def _finisher(result: CType | None) -> Callable[[int | bool | None], int]:

@@ -32,6 +32,8 @@ OBJECT_BYTES: Final = 64 * 1024 * 1024
 
 CALL_STEPS: Final = 8
 """What a kernel call counts in statements, for it takes the host about as long."""
+WAIT_STEPS: Final = 24
+"""The same for a call that waits: whatever else is ready is looked for and gets its turn."""
 NANOSECONDS_A_STEP: Final = 25
 """Simulated time of a kernel call that counts as one statement more …"""
 BUS_PACE: Final = 600

@@ -202,6 +202,8 @@ def run_pending(engine: Engine) -> bool:
     from kmemquest.driver.bindings.locks import run_rcu_callbacks
 
     world = world_of(engine)
+    if not world.has_work:
+        return False
     ready = bool(world.tasklets or world.kthreads or world.rcu_callbacks)
     ready = ready or any(entry not in world.busy_threads for entry in world.threads)
     ready = ready or any(work not in world.busy_works for work in world.works)
