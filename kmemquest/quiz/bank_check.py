@@ -18,7 +18,7 @@ from kmemquest.quiz.experiment import HOLE
 
 _CHOICES: Final = ("single", "multiple")
 _TAKES: Final[dict[str, tuple[str, ...]]] = {
-    "single": ("options", "correct", "verdict"),
+    "single": ("options", "correct", "verdict", "run", "number", "numbers"),
     "multiple": ("options", "correct", "verdict"),
     "numeric": ("run", "number", "unit", "numbers"),
     "order": ("options", "either", "run", "at"),
@@ -178,6 +178,11 @@ class _Entry:
         if len(self._entry.correct) != 1:
             self._wrong(("correct",), "a single choice has exactly one right option", "multiple?")
         self._some_wrong()
+        if len({self._is_given(name) for name in ("run", "number", "numbers")}) == 2:
+            self._wrong((), "run, number and numbers belong together: they prove the right option")
+        elif self._entry.run is not None:
+            self._covers("numbers", list(self._entry.numbers))
+            self._numeric()
 
     def _multiple(self) -> None:
         self._some_wrong()
@@ -191,7 +196,7 @@ class _Entry:
             self._wrong(("number",), mistake)
         values = list(self._entry.numbers.values())
         if len(set(values)) != len(values):
-            self._wrong(("numbers",), "the same wrong number stands here twice")
+            self._wrong(("numbers",), "the same number stands here twice")
 
     def _order(self) -> None:
         entry = self._entry

@@ -6,6 +6,7 @@ from kmemquest.content.problem import Problem
 from kmemquest.content.safe_yaml import Document
 from kmemquest.quiz.answer_key import (
     NoKey,
+    computed_number,
     findings_of,
     matching_options,
     order_in_log,
@@ -57,6 +58,8 @@ def _complaints(question: Question, entry: Entry) -> list[str]:
         if found != tuple(entry.options):
             return [f"{entry.id}: the run shows the order {', '.join(found)}"]
         return []
+    if question.kind == "single":
+        return _single_complaints(question, entry)
     if question.kind == "log":
         right = matching_options(question)
         if len(right) != 1:
@@ -79,6 +82,14 @@ def _settled_complaints(question: Question) -> list[str]:
         return [f"{question.id}: the bad line is {question.bug_line}, which is no option"]
     wrong = [option.id for option in question.options if option.correct and option.belief]
     return [f"{question.id}: {name!r} is right, so no belief leads to it" for name in wrong]
+
+
+def _single_complaints(question: Question, entry: Entry) -> list[str]:
+    number = computed_number(question)
+    claimed = entry.numbers[entry.correct[0]]
+    if number == claimed:
+        return []
+    return [f"{entry.id}: the run shows {number}, the right option says {claimed}"]
 
 
 def _code_complaints(question: Question) -> list[str]:

@@ -38,7 +38,9 @@ def worded(topic: str, entry: Entry, text: EntryText) -> Question:
         verdict=entry.verdict or "",
         unit=entry.unit if entry.kind == "numeric" else "",
         misconceptions=tuple(
-            (number, text.options[name].feedback) for name, number in entry.numbers.items()
+            (number, text.options[name].feedback)
+            for name, number in entry.numbers.items()
+            if entry.kind == "numeric"
         ),
         revision=entry.revision,
         tags=tuple(entry.tags),

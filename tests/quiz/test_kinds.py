@@ -30,7 +30,7 @@ def answer(name: str, text: str) -> Grade:
 
 def test_the_sample_holds_every_kind_and_is_proven() -> None:
     assert {entry.kind for entry in BANK.entries} == set(KINDS)
-    assert check_bank_file(FOLDER / "kinds.yaml") == (9, [])
+    assert check_bank_file(FOLDER / "kinds.yaml") == (10, [])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -51,6 +51,7 @@ def test_keys_of_executed_kinds_are_unknown_until_run(language: str) -> None:
     ("name", "right", "wrong"),
     [
         ("k-single", "a", "b"),
+        ("k-proven", "b", "a"),
         ("k-multiple", "a b", "c d"),
         ("k-numeric", "128", "100"),
         ("k-numeric", "0x80 bytes", "4 KiB"),
@@ -203,6 +204,11 @@ def test_no_answer_crashes_the_grader(text: str, name: str) -> None:
         ("number: {log: ", "number: {lag: ", "unknown measure"),
         ('number: {log: "size = {}"}', 'number: {log: "width = {}"}', "no line of the log"),
         ("exactly: 100,", "exactly: 128,", "is the key (128)"),
+        ("correct: [order-1]", "correct: [order-0]", "the run shows 1, the right option says 0"),
+        ("numbers: {order-0: 0, order-1: 1, order-2: 2}", "numbers: {order-1: 1, order-2: 2}",
+         "missing in numbers"),
+        ("numbers: {order-0: 0, order-1: 1, order-2: 2}", "verdict: ok", "belong together"),
+        ("order-2: 2}", "order-2: 1}", "stands here twice"),
         ("options: [first, second, third]", "options: [second, first, third]", "shows the order"),
         ("p = /*@slot answer*/", "p = NULL", "exactly once"),
         ("correct: [atomic, nowait]\n    beliefs: {kernel: gfp-kernel-everywhere}",
