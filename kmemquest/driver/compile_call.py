@@ -17,6 +17,7 @@ from kmemquest.driver.c_types import (
 from kmemquest.driver.check_format import check_format
 from kmemquest.driver.check_fortify import check_bounds
 from kmemquest.driver.compile_builtin import Builtins
+from kmemquest.driver.header_index import missing_include
 from kmemquest.driver.literals import string_bytes
 from kmemquest.driver.module_image import Reference
 from kmemquest.driver.parse import ast
@@ -85,8 +86,10 @@ class Calling(Builtins):
                 self.type_of(argument)
         near = self.similar_function(callee.name)
         tail = f"; did you mean ‘{near}’?" if near else ""
-        hint = _HOST_FUNCTIONS.get(callee.name) or (
-            f"did you mean ‘{near}’?" if near else "include the header that declares it"
+        hint = (
+            _HOST_FUNCTIONS.get(callee.name)
+            or missing_include(callee.name)
+            or (f"did you mean ‘{near}’?" if near else "declare it, or include its header")
         )
         self.fail(
             callee,

@@ -25,6 +25,7 @@ from kmemquest.driver.c_types import (
 )
 from kmemquest.driver.compile_base import CannotCompile
 from kmemquest.driver.compile_call import Calling
+from kmemquest.driver.header_index import missing_include
 from kmemquest.driver.literals import string_bytes
 from kmemquest.driver.parse import ast
 from kmemquest.driver.values import (
@@ -58,7 +59,9 @@ class Places(Calling):
         # Searching all the kernel's names takes milliseconds: a hopeless file need not have it.
         near = self._similar(name) if self.sink.mistakes < 5 else ""
         self.scopes[1 if self.function else 0][name] = Symbol(name, "poison", INT, self.at(node))
-        hint = f"did you mean ‘{near}’?" if near else "declare it, or include its header"
+        hint = missing_include(name) or (
+            f"did you mean ‘{near}’?" if near else "declare it, or include its header"
+        )
         raise self.failure(
             node,
             f"‘{name}’ undeclared {where}" + (f"; did you mean ‘{near}’?" if near else ""),

@@ -23,6 +23,7 @@ from kmemquest.driver.c_types import (
     without_const,
 )
 from kmemquest.driver.compile_base import CompilerBase
+from kmemquest.driver.header_index import unknown_type_hint
 from kmemquest.driver.layout import Field, lay_out
 from kmemquest.driver.limits import OBJECT_BYTES
 from kmemquest.driver.parse import Attribute, ast
@@ -78,7 +79,7 @@ class TypeReader(CompilerBase):
         raise self.failure(
             node,
             f"unknown type name ‘{unknown}’",
-            "include the header that defines it, or check the spelling",
+            unknown_type_hint(unknown),
         )
 
     def _array(self, node: Any) -> CType:
@@ -140,7 +141,7 @@ class TypeReader(CompilerBase):
                 self.fail(
                     item,
                     f"unknown type name ‘{item.name}’",
-                    "include the header that defines it, or check the spelling",
+                    unknown_type_hint(item.name),
                 )
             ctype = decayed(self.read_type(item))
             if ctype == VOID and len(items) == 1 and getattr(item, "name", None) is None:

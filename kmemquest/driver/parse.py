@@ -14,6 +14,7 @@ from pycparser import c_ast, c_parser
 from pycparser.c_lexer import Token, _fixed_tokens, _keyword_map
 
 from kmemquest.driver.diagnostics import BuildStop, DiagnosticSink, Position
+from kmemquest.driver.header_index import unknown_type_hint
 from kmemquest.driver.limits import NESTING
 from kmemquest.driver.literals import integer_literal
 from kmemquest.driver.syntax import explain, explain_stray
@@ -304,7 +305,7 @@ class KernelParser(c_parser.CParser):  # type: ignore[misc]
             if (after.type == "ID" and after.lineno == token.lineno) or (pointer and behind):
                 self._stop_at(
                     token, f"unknown type name ‘{token.value}’",
-                    "include the header that defines it, or check the spelling",
+                    unknown_type_hint(token.value),
                 )  # fmt: skip
         return super()._parse_block_item()
 

@@ -14,12 +14,11 @@ from typing import Final
 
 from kmemquest.driver.condition import BadCondition, Condition
 from kmemquest.driver.diagnostics import BuildStop, DiagnosticSink, Position
+from kmemquest.driver.header_index import INCLUDE_FOLDER
 from kmemquest.driver.limits import EXPANDED_TOKENS, INCLUDE_DEPTH, SOURCE_TOKENS
 from kmemquest.driver.macros import Macro, MacroExpander, TooMuch
 from kmemquest.driver.syntax import explain_stray
 from kmemquest.driver.tokens import PPToken, cut_header
-
-INCLUDE_FOLDER: Final = Path(__file__).parent / "include"
 
 Lines = Sequence[Sequence[PPToken]]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from kmemquest.driver.diagnostics import Position
+from kmemquest.driver.header_index import unknown_type_hint
 
 _SYMBOLS: Final = {
     "SEMI": ";", "COLON": ":", "COMMA": ",", "LPAREN": "(", "RPAREN": ")", "LBRACE": "{",
@@ -91,7 +92,7 @@ def explain(
             Position(previous.filename, previous.lineno, previous.column),
             f"unknown type name ‘{previous.value}’" if token.type in ("ID", "TIMES") else
             f"expected declaration specifiers before {seen}",
-            "include the header that defines it, or check the spelling",
+            unknown_type_hint(previous.value),
         )  # fmt: skip
     if token.type == "RBRACE":
         return here, "expected identifier or ‘(’ before ‘}’ token", "there is one } too many"
@@ -119,7 +120,7 @@ def _two_names(
     return (
         where,
         f"unknown type name ‘{previous.value}’",
-        "include the header that defines it, or check the spelling",
+        unknown_type_hint(previous.value),
     )
 
 

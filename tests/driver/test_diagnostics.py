@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kmemquest.driver.build import BuildOptions, build
+from kmemquest.driver.header_index import missing_include
 from tests.driver.c_program import LENIENT, messages
 
 HEADER = """typedef unsigned long size_t;
@@ -225,3 +226,34 @@ def test_the_value_of_a_statement_expression_may_go_unused() -> None:
 )
 def test_likely_causes_are_named(source: str, message: str) -> None:
     assert messages(source) == [message]
+
+
+@pytest.mark.parametrize(
+    ("line", "header"),
+    [
+        ("void *p = kzalloc(8, 0);", "linux/slab.h"),
+        ("kvfree(0);", "linux/slab.h"),
+        ("return GFP_KERNEL;", "linux/gfp.h"),
+        ("return -ENOMEM;", "linux/errno.h"),
+        ("return IS_ERR(0);", "linux/err.h"),
+        ("u32 x = 1;", "linux/types.h"),
+        ("msleep(5);", "linux/delay.h"),
+    ],
+)
+def test_a_forgotten_header_is_named(line: str, header: str) -> None:
+    source = f"int f(void);\nint f(void)\n{{\n\t{line}\n\treturn 0;\n}}\n"
+    result = build(source, "driver.c", options=BuildOptions(require_license=False))
+    assert result.diagnostics[0].hint == f"#include <{header}> declares it"
+
+
+def test_each_named_header_does_declare_the_name() -> None:
+    for name in ("kmalloc", "vmalloc", "mutex_unlock", "dma_alloc_coherent", "PAGE_SIZE", "GFP_DMA"):
+        line = f"#{missing_include(name).removeprefix('#').removesuffix(' declares it')}\n"
+        source = f"{line}int f(void);\nint f(void)\n{{\n\treturn sizeof({name}) > 0;\n}}\n"
+        shown = [
+            str(each)
+            for each in build(
+                source, "driver.c", options=BuildOptions(require_license=False)
+            ).diagnostics
+        ]
+        assert not [text for text in shown if "undeclared" in text or "implicit" in text], name

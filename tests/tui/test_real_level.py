@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tui_fake import FakeTrainer
-from tui_pilot import at, name_of, press, screen_text, until
+from tui_pilot import at, on_level, press, screen_text, until
 
 from kmemquest.kernel.events import ObjectAllocated
 from kmemquest.store import Store
@@ -62,10 +62,7 @@ async def test_a_shipped_level_by_mouse() -> None:
     preferences = Preferences(motion="none")
     app = GameApp(Services(Store.in_memory(), preferences, open_library, FakeTrainer), level=LEVEL)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: name_of(app) in ("level", "lab-choose"), "the level")
-        if name_of(app) == "lab-choose":
-            await press(pilot, "escape")
-        await at(pilot, "level")
+        await on_level(pilot)
         await pilot.click("#cards", offset=(6, 1))
         await until(pilot, lambda: "= kmalloc(RX_LEN, GFP_ATOMIC);" in screen_text(app), "card")
         await pilot.click("#prediction", offset=(5, 1))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from tui_pilot import at, game, name_of, press, screen_text, until
+from tui_pilot import at, game, name_of, on_level, press, screen_text, until
 
 from kmemquest.i18n import set_language
 from kmemquest.level.library import Library
@@ -56,14 +56,6 @@ async def answer(app: GameApp, pilot: Pilot[None], answers: dict[str, str]) -> N
     if name_of(app) == "watch":
         await press(pilot, "v")
     await at(pilot, "verdict")
-
-
-async def on_level(app: GameApp, pilot: Pilot[None]) -> None:
-    """Wait for a level, past the sheet of its demonstrations if it has any."""
-    await until(pilot, lambda: name_of(app) in ("level", "lab-choose"), "the level")
-    if name_of(app) == "lab-choose":
-        await press(pilot, "escape")
-    await at(pilot, "level")
 
 
 async def to_map(app: GameApp, pilot: Pilot[None], level: str) -> None:
@@ -135,7 +127,7 @@ async def test_what_a_tested_world_teaches_opens_the_levels_after_it() -> None:
         await until(pilot, lambda: "Pass first" in screen_text(app), "locked")
         store.practice.save_test(WorldTest(world, 1, 1, ("x",), ("x",), 0, "passed"))
         await press(pilot, "enter")
-        await on_level(app, pilot)
+        await on_level(pilot)
 
 
 async def test_training_from_home_saves_and_leads_on() -> None:
@@ -217,7 +209,7 @@ async def test_the_question_about_a_size_is_reached_from_the_verdict_and_kept() 
     assert FIRST.file.sweep is not None
     async with game(shipped(store)) as (app, pilot):
         app.open_level(FIRST.id)
-        await on_level(app, pilot)
+        await on_level(pilot)
         await answer(app, pilot, dict(FIRST.file.solution))
         assert "one more question" in screen_text(app)
         await press(pilot, "a")
@@ -260,16 +252,15 @@ async def test_keys_fit_80_columns_in_every_round(language: str, last: str) -> N
         await at(pilot, "campaign")
         await until(pilot, fits, "the keys of the map")
         app.open_level(several)
-        await on_level(app, pilot)
+        await on_level(pilot)
         screen = level_screen(app)
         screen.desk.round = app.services.library.train(store, 1).round
         screen._show_keys()
         await until(pilot, fits, "the keys of training with several places")
         app.pop_screen()
         app.open_level(next(e.id for e in LIBRARY.entries if e.load().file.shows))
-        await until(pilot, lambda: name_of(app) in ("level", "lab-choose"), "the level")
-        if name_of(app) == "level":
-            await press(pilot, "f7")
+        await on_level(pilot)
+        await press(pilot, "f7")
         await at(pilot, "lab-choose")
         await press(pilot, "enter")
         await at(pilot, "demonstration")

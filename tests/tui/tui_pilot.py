@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from tui_fake import services
 
 from kmemquest.tui.app import GameApp
+from kmemquest.tui.screens.level import LevelScreen
 from kmemquest.tui.services import Services
 
 PATIENCE = 20.0
@@ -55,6 +56,18 @@ async def at(pilot: Pilot[None], name: str) -> None:
         lambda: name_of(app) == name and app.screen.is_mounted and bool(app.screen.size.width),
         f"screen {name}",
     )
+
+
+async def on_level(pilot: Pilot[None]) -> None:
+    """Wait for a level, past the sheet of its demonstrations if it has any."""
+    app = pilot.app
+    assert isinstance(app, GameApp)
+    await until(pilot, lambda: name_of(app) in ("level", "lab-choose"), "the level")
+    level = next(s for s in reversed(app.screen_stack) if isinstance(s, LevelScreen))
+    if level.demonstrates_first:
+        await at(pilot, "lab-choose")
+        await press(pilot, "escape")
+    await at(pilot, "level")
 
 
 @asynccontextmanager

@@ -120,9 +120,15 @@ class LevelScreen(DemonstratingScreen):
         self.call_after_refresh(self._reading.source.centre_slot)
         if brief.sealed:
             self._fetch_artefacts()
-        first = not progress.attempts and not self._given_before
-        if brief.shows and first and self.game.tour is None:
+        if self.demonstrates_first:
             self.call_after_refresh(self.action_demonstrate)
+
+    @property
+    def demonstrates_first(self) -> bool:
+        """True where a sheet offers demonstrations as soon as the level opens: on a first visit."""
+        brief = self.desk.brief
+        visited = self.game.services.store.level(brief.id).attempts or self._given_before
+        return bool(brief.shows) and not visited and self.game.tour is None
 
     @staticmethod
     def _still_fits(slot: Slot, answer: str) -> bool:

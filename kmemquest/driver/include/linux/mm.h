@@ -117,13 +117,4 @@ void unpin_user_page(struct page *page);
 void unpin_user_pages(struct page **pages, unsigned long npages);
 void unpin_user_pages_dirty_lock(struct page **pages, unsigned long npages, bool make_dirty);
 
-void *kvmalloc(size_t size, gfp_t flags) __alloc_size(1);
-void *kvzalloc(size_t size, gfp_t flags) __alloc_size(1);
-void *kvmalloc_node(size_t size, gfp_t flags, int node) __alloc_size(1);
-void *kvzalloc_node(size_t size, gfp_t flags, int node) __alloc_size(1);
-void *kvmalloc_array(size_t n, size_t size, gfp_t flags) __alloc_size(1, 2);
-void *kvcalloc(size_t n, size_t size, gfp_t flags) __alloc_size(1, 2);
-void kvfree(const void *addr);
-void kvfree_sensitive(const void *addr, size_t len);
-
 #endif
