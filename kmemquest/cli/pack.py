@@ -83,6 +83,7 @@ def _remove(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
+    from kmemquest.level.check import check_paths
     from kmemquest.level.pack import open_pack
     from kmemquest.level.pack_export import write_export
     from kmemquest.level.pack_store import find_pack
@@ -91,5 +92,10 @@ def _export(arguments: argparse.Namespace) -> int:
     pack = open_pack(folder) if folder.is_dir() else find_pack(arguments.pack)
     if pack.file.student and arguments.student:
         raise BadInput(f"{pack.id} is a student's copy already")
+    if not arguments.unproven and (errors := check_paths([pack.root]).errors):
+        raise BadInput(
+            "\n".join(str(error) for error in errors)
+            + "\nnothing was written: mend this first, or export a draft with --unproven"
+        )
     print(write_export(pack, Path(arguments.output), student=arguments.student))
     return 0

@@ -199,6 +199,7 @@ def _add_pack(parser: argparse.ArgumentParser) -> None:
         "--student", action="store_true", help="without solutions, wrong answers and debriefs"
     )
     export.add_argument("--output", default=".", metavar="PATH", help="a file or a folder")
+    export.add_argument("--unproven", action="store_true", help="even if the check refuses it")
     for name, action in (
         ("list", listed), ("install", install), ("remove", remove), ("export", export),
     ):  # fmt: skip

@@ -20,7 +20,12 @@ from kmemquest.content.problem import Problem
 from kmemquest.i18n import LANGUAGES
 from kmemquest.level.campaign_check import check_campaign, check_habits, check_ids
 from kmemquest.level.library import languages_beside
-from kmemquest.level.pack_check import PackFolder, check_pack_order, open_packs
+from kmemquest.level.pack_check import (
+    PackFolder,
+    check_lone_levels,
+    check_pack_order,
+    open_packs,
+)
 from kmemquest.level.prove import LevelProof, prove, shown_path
 
 __all__ = ["CheckResult", "LevelProof", "check_paths", "level_files", "prove", "shown_path"]
@@ -69,6 +74,8 @@ def check_paths(paths: Sequence[Path] = ()) -> CheckResult:
             problems += check_campaign(campaign, proofs)
         for pack in opened.packs:
             problems += check_pack_order(pack, proofs)
+        ordered = [campaign.parent for campaign in campaigns] + [p.root for p in opened.packs]
+        problems += check_lone_levels([p for p in proofs if not _lies_in(p, ordered)])
         for proof in proofs:
             problems += proof.problems
         problems += check_ids(proofs)
@@ -89,6 +96,11 @@ def check_paths(paths: Sequence[Path] = ()) -> CheckResult:
         errors=tuple(sorted(problems, key=lambda p: (p.file, p.line, p.column))),
         runs=sum(proof.runs for proof in proofs),
     )
+
+
+def _lies_in(proof: LevelProof, folders: Sequence[Path]) -> bool:
+    parents = Path(proof.path).resolve().parents
+    return any(folder.resolve() in parents for folder in folders)
 
 
 def level_files(roots: Iterable[Path]) -> Iterator[Path]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from kmemquest.content.problem import Problem, ProblemsFound
+from kmemquest.content.problem import Problem, ProblemsFound, did_you_mean
+from kmemquest.content.safe_yaml import read_yaml
 from kmemquest.level.campaign_check import Graph
 from kmemquest.level.library import Library
 from kmemquest.level.pack import MANIFEST, Pack, foreign_files, open_pack
@@ -104,15 +105,43 @@ def check_pack_order(folder: PackFolder, proofs: Sequence[LevelProof]) -> list[P
     return problems
 
 
+def check_lone_levels(proofs: Sequence[LevelProof]) -> list[Problem]:
+    """Levels without a pack around them: what they use, the campaign or a neighbour teaches."""
+    problems: list[Problem] = []
+    for proof in proofs:
+        path = Path(proof.path)
+        taught = dict(_campaign_concepts()) | _neighbours(path.parent)
+        for index, concept in enumerate(proof.uses):
+            if concept not in taught:
+                hint = did_you_mean(concept, taught) or "teach it in a level before"
+                message = f"{concept!r}: no level of the campaign or of this folder teaches it"
+                document = read_yaml(path, proof.path)
+                problems.append(document.problem(("uses", index), message, hint))
+    return problems
+
+
+@cache
+def _neighbours(folder: Path) -> dict[str, str]:
+    """Concept -> file, for the levels of a folder; files that cannot be read teach nothing."""
+    taught = {}
+    for path in sorted(folder.glob("*.yaml")):
+        with suppress(ProblemsFound):
+            data = read_yaml(path).data
+            concept = data.get("teaches") if isinstance(data, dict) else None
+            if isinstance(concept, str):
+                taught[concept] = path.name
+    return taught
+
+
 def _unnamed(pack: Pack, concept: str) -> list[Problem]:
     problems = []
     for lang, text in pack.texts.items():
         if concept not in text.concepts:
-            file = f"{Path(pack.document.file).parent}/pack.{lang}.yaml"
+            words = Path(pack.document.file).with_name(f"pack.{lang}.yaml")
+            place = read_yaml(pack.root / words.name, str(words)).mark(("concepts",), key=True)
             message = f"the concept {concept!r} has no name"
-            problems.append(
-                Problem(file, 1, 1, message, f"add a line below concepts: {concept}: its name")
-            )
+            hint = f"add a line below concepts: {concept}: its name"
+            problems.append(Problem(str(words), place.line, place.column, message, hint))
     return problems
 
 

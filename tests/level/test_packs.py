@@ -189,3 +189,36 @@ def test_written_slots_lose_their_samples(pack: Path, tmp_path: Path) -> None:
     assert level.play_digest == full.play_digest
     answer = {"alloc": "kmalloc(RECORD_BYTES, GFP_KERNEL)"}
     assert judge(level, Attempt(level, answer).run()).stars == 3
+
+
+def test_an_export_is_proven_first(
+    pack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed(pack / "levels" / "course-first.yaml", ("uses: [", "uses: [kmaloc, "))
+    export = ["pack", "export", str(pack), "--output", str(tmp_path)]
+    assert main(export) == 2
+    told = capsys.readouterr().err
+    assert "nothing was written" in told
+    assert "'kmaloc'" in told
+    assert not list(tmp_path.glob("*.zip"))
+    assert main([*export, "--unproven"]) == 0
+    assert list(tmp_path.glob("*.zip"))
+
+
+def test_a_level_checked_alone_uses_what_is_taught_somewhere(pack: Path) -> None:
+    second = pack / "levels" / "ring-report.yaml"
+    assert check_paths([second]).errors == ()
+    changed(second, ("uses: [", "uses: [no-such-concept, "))
+    (error,) = check_paths([second]).errors
+    assert "no level of the campaign or of this folder" in error.message
+    assert error.line > 1
+
+
+def test_a_concept_without_a_name_is_missed_where_names_stand(pack: Path) -> None:
+    text = (pack / "pack.en.yaml").read_text(encoding="utf-8")
+    lines = text.splitlines(keepends=True)
+    at = next(number for number, line in enumerate(lines) if line.startswith("concepts:"))
+    lines[at + 1] = f"  another: {lines[at + 1].partition(':')[2].strip()}\n"
+    (pack / "pack.en.yaml").write_text("".join(lines), encoding="utf-8")
+    error = next(e for e in check_paths([pack]).errors if "has no name" in e.message)
+    assert error.line == at + 1
