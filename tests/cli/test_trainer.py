@@ -28,6 +28,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
 
 ANSWERS = {
     "k-single": "a",
+    "k-proven": "b",
     "k-multiple": "a b",
     "k-numeric": "128 bytes",
     "k-order": "a b c",

@@ -247,7 +247,14 @@ def test_a_forgotten_header_is_named(line: str, header: str) -> None:
 
 
 def test_each_named_header_does_declare_the_name() -> None:
-    for name in ("kmalloc", "vmalloc", "mutex_unlock", "dma_alloc_coherent", "PAGE_SIZE", "GFP_DMA"):
+    for name in (
+        "kmalloc",
+        "vmalloc",
+        "mutex_unlock",
+        "dma_alloc_coherent",
+        "PAGE_SIZE",
+        "GFP_DMA",
+    ):
         line = f"#{missing_include(name).removeprefix('#').removesuffix(' declares it')}\n"
         source = f"{line}int f(void);\nint f(void)\n{{\n\treturn sizeof({name}) > 0;\n}}\n"
         shown = [

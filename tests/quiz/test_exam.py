@@ -92,7 +92,9 @@ def test_what_the_bank_lacks_is_refused_with_its_section() -> None:
         format_version=1,
         id="greedy",
         minutes=5,
-        sections=[Section(count=10, difficulty=[1, 2, 3, 4, 5], generated=False)],
+        sections=[
+            Section(count=len(KINDS.entries) + 1, difficulty=[1, 2, 3, 4, 5], generated=False)
+        ],
     )
     with pytest.raises(CannotDraw, match="section 1"):
         draw_paper(greedy, KINDS, 1)

@@ -43,7 +43,7 @@ def bring(collection: Collection, package: Path) -> tuple[int, int]:
 def test_a_real_anki_collection_takes_everything(tmp_path: Path) -> None:
     made = notes()
     package = tmp_path / "kmemquest.apkg"
-    assert write_anki(made, package) == len(made) == 18 + 30
+    assert write_anki(made, package) == len(made) == len(LANGUAGES) * len(KINDS.entries) + 30
     collection = Collection(str(tmp_path / "collection.anki2"))
     try:
         assert bring(collection, package) == (len(made), 0)
@@ -110,9 +110,9 @@ def test_gift_lists_what_it_drops_and_comes_back() -> None:
     assert gone == {"k-order", "k-code", "k-bug"}
     imported = read_gift(text)
     by_id = {entry["id"]: entry for entry in imported.questions}
-    assert set(by_id) == {"k-single", "k-multiple", "k-log", "k-court", "k-match"}
+    assert set(by_id) == {"k-single", "k-proven", "k-multiple", "k-log", "k-court", "k-match"}
     assert any(each.question == "k-numeric" for each in imported.dropped)
-    for name in ("k-single", "k-multiple", "k-log", "k-court"):
+    for name in ("k-single", "k-proven", "k-multiple", "k-log", "k-court"):
         question = settled(KINDS.question(name, "en"))
         right = [f"option-{n}" for n, o in enumerate(question.options, 1) if o.correct]
         assert by_id[name]["correct"] == right
