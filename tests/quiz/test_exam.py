@@ -88,13 +88,12 @@ def test_a_seed_is_a_paper() -> None:
 
 
 def test_what_the_bank_lacks_is_refused_with_its_section() -> None:
+    count = len(KINDS.entries) + 1
     greedy = Blueprint(
         format_version=1,
         id="greedy",
         minutes=5,
-        sections=[
-            Section(count=len(KINDS.entries) + 1, difficulty=[1, 2, 3, 4, 5], generated=False)
-        ],
+        sections=[Section(count=count, difficulty=[1, 2, 3, 4, 5], generated=False)],
     )
     with pytest.raises(CannotDraw, match="section 1"):
         draw_paper(greedy, KINDS, 1)
