@@ -70,6 +70,22 @@ class OpenFile:
     closed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Managed:
+    """What goes back by itself when the driver is unbound (`struct devres`).
+
+    `made_by` is the family of functions that made it, and that finds it again: `devm_kmalloc`,
+    `devm_get_free_pages`, `dmam_alloc_coherent`, …; `size` in bytes and `bus` (its address for the
+    device) are compared where the family compares them.
+    """
+
+    address: int
+    give_back: Callable[[], None]
+    made_by: str
+    size: int = 0
+    bus: int = 0
+
+
 @dataclass(slots=True)
 class SimDevice:
     """A device as the bus sees it. `structure` is its pci_dev or platform_device."""
@@ -85,8 +101,8 @@ class SimDevice:
     driver_name: str = ""
     probe_result: int | None = None
     """What probe returned last; None while no driver has been asked."""
-    managed: list[tuple[int, Callable[[], None]]] = field(default_factory=list)
-    """devres: (address, how to give it back), released last in, first out."""
+    managed: list[Managed] = field(default_factory=list)
+    """devres: released last in, first out."""
 
 
 @dataclass(slots=True)
@@ -365,8 +381,7 @@ def remove(engine: Engine, device: SimDevice) -> None:
 
 def _detach(engine: Engine, device: SimDevice) -> None:
     while device.managed:
-        _, give_back = device.managed.pop()
-        give_back()
+        device.managed.pop().give_back()
     machine = engine.machine
     abi.put(machine, device.dev, abi.DEVICE, "driver_data", 0)
     abi.put(machine, device.dev, abi.DEVICE, "driver", 0)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
 
 ENOENT: Final = 2
+ESRCH: Final = 3
 EBADF: Final = 9
 EFAULT: Final = 14
 EINVAL: Final = 22
@@ -41,6 +42,8 @@ class FileCalls:
         self.engine = engine
         self.open_files: dict[str, tuple[OpenFile, UserProcess]] = {}
         self.processes: dict[str, UserProcess] = {}
+        self._programs: set[str] = set()
+        """Every program that a step has named, those that are gone among them."""
         self.mappings = FileMappings(engine)
         self._missing: set[str] = set()
         """Names whose open() failed, or whose program is dead."""
@@ -111,6 +114,7 @@ class FileCalls:
         engine, machine = self.engine, self.engine.machine
         if values["as"] in self.open_files:
             raise ScriptError(f"open: there is an open file {values['as']!r} already")
+        self._programs.add(values["by"])
         device = world_of(engine).characters.get(values["device"])
         if device is None:
             self._missing.add(values["as"])
@@ -244,18 +248,20 @@ class FileCalls:
                 engine.call(function, entry.inode, entry.file)
 
     def _exit(self, comm: str) -> int:
-        """End a program: its mappings go first, then its files, then its memory (`do_exit`)."""
+        """End a program: mappings and memory go first, then its files (`do_exit`)."""
         user = self.processes.get(comm)
+        if user is None and comm in self._programs:
+            return -ESRCH
         if user is None:
             known = ", ".join(self.processes) or "none"
             raise ScriptError(f"exit: no program {comm!r}; programs: {known}")
         for name in self.mappings.of_user(user):
             self._munmap(name)
             self.mappings.missing.add(name)
+        user.exit(self.engine.machine)
         for name in [name for name, (_, owner) in self.open_files.items() if owner is user]:
             self._close(name)
             self._missing.add(name)
-        user.exit(self.engine.machine)
         del self.processes[comm]
         return 0
 

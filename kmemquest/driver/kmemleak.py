@@ -102,8 +102,8 @@ class Kmemleak:
             yield address, 64
         for device in world.devices.values():
             yield device.structure, 512
-            for address, _ in device.managed:
-                yield address, 0
+            for managed in device.managed:
+                yield managed.address, 0
 
 
 def _words(data: bytes) -> Iterator[int]:

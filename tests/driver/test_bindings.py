@@ -119,6 +119,11 @@ def test_scopes_nest() -> None:
     assert probe(body) == 0xC00 * 0x10000 + 0xCC0
 
 
+def test_a_scope_ends_with_what_was_saved_whoever_restores() -> None:
+    body = "unsigned a = memalloc_nofs_save(); memalloc_noio_restore(a);"
+    assert probe(body + " return current_gfp_context(GFP_KERNEL);") == 0xCC0
+
+
 # --- strings, user space ------------------------------------------------------------------
 
 

@@ -213,3 +213,33 @@ def test_a_device_that_was_never_started_does_no_dma() -> None:
     result = run("(void)dev; return -ENOMEM;", "(void)dev", (WRITE,))
     assert result.results[2].note == "c0 was never started"
     assert reports(result) == []
+
+
+# --- who finds what again -----------------------------------------------------------------
+
+OWNED = "static void *managed;\n"
+
+
+def test_devm_kfree_does_not_find_a_coherent_buffer() -> None:
+    """It stays managed, and goes back when the driver is unbound (`drivers/base/devres.c`)."""
+    probe = "managed = dmam_alloc_coherent(dev, 4096, &handle, GFP_KERNEL); "
+    result = run(probe + "devm_kfree(dev, managed); return 0;", "(void)dev", (), OWNED)
+    assert reports(result) == ["bad-devm-free"]
+
+
+def test_devm_free_pages_finds_pages_only() -> None:
+    probe = "managed = (void *)devm_get_free_pages(dev, GFP_KERNEL, 1); "
+    right = run(probe + "devm_free_pages(dev, (unsigned long)managed); return 0;", "(void)dev",
+                (), OWNED)  # fmt: skip
+    assert reports(right) == []
+    wrong = run(probe + "devm_kfree(dev, managed); return 0;", "(void)dev", (), OWNED)
+    assert reports(wrong) == ["bad-devm-free"]
+
+
+def test_a_managed_coherent_buffer_knows_its_size() -> None:
+    probe = "managed = dmam_alloc_coherent(dev, 8192, &handle, GFP_KERNEL); "
+    free = "dmam_free_coherent(dev, %s, managed, handle); return 0;"
+    assert reports(run(probe + free % 8192, "(void)dev", (), OWNED)) == []
+    result = run(probe + free % 4096, "(void)dev", (), OWNED)
+    assert reports(result)[0] == "warning"
+    assert any("dmam_match" in text for text in texts(result))

@@ -309,3 +309,41 @@ def test_a_reference_too_many_outlives_the_mapping(before: str, inside: str, los
     )
     found = [report.detail for report in result.reports if report.kind == "leak"]
     assert found == ["pages: 4096 bytes from alloc_pages()"] * lost
+
+
+def test_a_program_can_end_only_once() -> None:
+    steps: list[Any] = [{"exit": "p"}, {"exit": "p"}, "rmmod"]
+    assert values(run("", "return 0;", "(void)0", "(void)0", steps)) == [0, -3, 0]
+    with pytest.raises(ScriptError, match="no program"):
+        run("", "return 0;", "(void)0", "(void)0", [{"exit": "stranger"}])
+
+
+def test_a_dying_program_has_no_memory_when_its_files_are_released() -> None:
+    """`do_exit` gives the memory back (`exit_mm`) before the files (`exit_files`)."""
+    source = (
+        HEADERS
+        + """
+static u8 __user *kept;
+static ssize_t m_write(struct file *file, const char __user *buf, size_t n, loff_t *pos)
+{
+	kept = (u8 __user *)buf;
+	return n;
+}
+static int m_release(struct inode *inode, struct file *file)
+{
+	u8 byte;
+
+	pr_info("left %lu\\n", copy_from_user(&byte, kept, 1));
+	return 0;
+}
+static const struct file_operations fops = {
+	.owner = THIS_MODULE, .write = m_write, .release = m_release,
+};
+static struct miscdevice misc = { .minor = MISC_DYNAMIC_MINOR, .name = "m", .fops = &fops };
+module_misc_device(misc);
+"""
+    )
+    write = {"write": {"file": "m", "text": "x"}}
+    for end, left in (({"exit": "p"}, 1), ({"close": "m"}, 0)):
+        result = run_driver(source, "m.c", script=[*OPEN, write, end], machine=machine("debug"))
+        assert texts(result)[-1] == f"left {left}", result.diagnostics

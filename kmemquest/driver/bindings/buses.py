@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.driver import abi
 from kmemquest.driver.binding import Argument, binds
 from kmemquest.driver.bindings.io import managed_ioremap
 from kmemquest.driver.devices import (
+    Managed,
     SimDevice,
     add_platform_device,
     kernel_string,
@@ -238,7 +240,7 @@ def _managed(engine: Engine, dev: int, size: int, flags: int) -> int:
     if not block:
         return 0
     address = block + DEVRES_HEADER
-    device.managed.append((address, lambda: kmalloc.kfree(block)))
+    device.managed.append(Managed(address, partial(kmalloc.kfree, block), "devm_kmalloc"))
     return address
 
 
@@ -262,19 +264,32 @@ def devm_kcalloc(engine: Engine, dev: int, count: int, size: int, flags: int) ->
     return 0 if count * size > SIZE_MAX else _managed(engine, dev, count * size, flags | ZERO)
 
 
-@binds("devm_kfree", "devm_free_pages")
+@binds("devm_kfree")
 def devm_kfree(engine: Engine, dev: int, address: int) -> None:
+    if address > 16:
+        _give_back_early(engine, dev, address, "devm_kmalloc", 1085, "devm_kfree")
+
+
+@binds("devm_free_pages")
+def devm_free_pages(engine: Engine, dev: int, address: int) -> None:
+    _give_back_early(engine, dev, address, "devm_get_free_pages", 1190, "devm_free_pages")
+
+
+def _give_back_early(
+    engine: Engine, dev: int, address: int, made_by: str, line: int, function: str
+) -> None:
+    """Give back what one family of functions made; what another made is not found: a WARN."""
     device = _device(engine, dev)
-    if device is None or address <= 16:
+    if device is None:
         return
     for entry in reversed(device.managed):
-        if entry[0] == address:
+        if (entry.address, entry.made_by) == (address, made_by):
             device.managed.remove(entry)
-            entry[1]()
+            entry.give_back()
             return
     from kmemquest.kernel.check.oops import warn
 
-    warn(engine.machine, "drivers/base/devres.c", 1085, "devm_kfree", kind="bad-devm-free")
+    warn(engine.machine, "drivers/base/devres.c", line, function, kind="bad-devm-free")
 
 
 @binds("devm_kmemdup")
@@ -315,7 +330,8 @@ def devm_get_free_pages(engine: Engine, dev: int, flags: int, order: int) -> int
     if pfn < 0 or device is None:
         return 0
     address = pfn_to_virt(pfn)
-    device.managed.append((address, lambda: pages.free_pages(pfn, order)))
+    free = partial(pages.free_pages, pfn, order)
+    device.managed.append(Managed(address, free, "devm_get_free_pages"))
     return address
 
 
@@ -324,7 +340,7 @@ def devm_add_action(engine: Engine, dev: int, action: int, data: int) -> int:
     device = _device(engine, dev)
     if device is None:
         return -EINVAL
-    device.managed.append((data, _action(engine, action, data)))
+    device.managed.append(Managed(data, _action(engine, action, data), "devm_add_action"))
     return 0
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kmemquest.driver import abi
 from kmemquest.driver.binding import binds
-from kmemquest.driver.devices import world_of
+from kmemquest.driver.devices import Managed, world_of
 from kmemquest.driver.holdings import gave_back, got
 from kmemquest.kernel.address import PAGE_SHIFT, page_to_pfn
 from kmemquest.kernel.check.oops import warn
@@ -118,7 +118,8 @@ def dmam_alloc_coherent(engine: Engine, dev: int, size: int, handle: int, flags:
         def give_back() -> None:
             engine.machine.dma.free_coherent(dma, size, address, bus)
 
-        known.managed.append((address, give_back))
+        entry = Managed(address, give_back, "dmam_alloc_coherent", size, bus)
+        known.managed.append(entry)
     return address
 
 
@@ -143,15 +144,22 @@ def dma_free_coherent(engine: Engine, dev: int, size: int, address: int, handle:
 
 @binds("dmam_free_coherent")
 def dmam_free_coherent(engine: Engine, dev: int, size: int, address: int, handle: int) -> None:
-    """Take the buffer off the device's list and free it; one that is not there is a WARN."""
+    """Take the buffer off the device's list and free it; one that is not there is a WARN.
+
+    So is one with another size or bus address (`kernel/dma/mapping.c:dmam_match`).
+    """
     device = find_device(engine, dev)
     if device is None:
         return
     known = world_of(engine).by_dev[dev]
-    kept = [entry for entry in known.managed if entry[0] != address]
-    if len(kept) == len(known.managed):
+    buffers = [entry for entry in known.managed if entry.made_by == "dmam_alloc_coherent"]
+    found = next((entry for entry in reversed(buffers) if entry.address == address), None)
+    if found is None:
         warn(engine.machine, "kernel/dma/mapping.c", 75, "dmam_free_coherent+0x7b/0x90")
-    known.managed = kept
+    else:
+        if (found.size, found.bus) != (size, handle):
+            warn(engine.machine, "kernel/dma/mapping.c", 54, "dmam_match+0x2a/0x40")
+        known.managed.remove(found)
     engine.machine.dma.free_coherent(device, size, address, handle)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from kmemquest.driver import abi
 from kmemquest.driver.binding import binds
-from kmemquest.driver.devices import IrqAction, world_of
+from kmemquest.driver.devices import IrqAction, Managed, world_of
 from kmemquest.driver.holdings import gave_back
 from kmemquest.kernel.check.oops import warn
 
@@ -60,7 +60,8 @@ def devm_request_threaded_irq(
     result = _request(engine, line, handler, thread, flags, name, dev_id, "")
     device = world_of(engine).by_dev.get(dev)
     if result == 0 and device is not None:
-        device.managed.append((dev_id, _remover(engine, line, dev_id)))
+        remover = _remover(engine, line, dev_id)
+        device.managed.append(Managed(dev_id, remover, "devm_request_irq"))
     return result
 
 

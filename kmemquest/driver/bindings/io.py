@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.driver import abi
 from kmemquest.driver.binding import binds
 from kmemquest.driver.bindings.string import fill, memcpy
-from kmemquest.driver.devices import world_of
+from kmemquest.driver.devices import Managed, world_of
 from kmemquest.driver.holdings import gave_back, got
 from kmemquest.kernel.mm.ioremap import WRITE_COMBINING
 
@@ -49,7 +50,8 @@ def managed_ioremap(engine: Engine, dev: int, physical: int, size: int) -> int:
     address = engine.machine.ioremap.ioremap(physical, size)
     device = world_of(engine).by_dev.get(dev)
     if address and device is not None:
-        device.managed.append((address, lambda: engine.machine.ioremap.iounmap(address)))
+        unmap = partial(engine.machine.ioremap.iounmap, address)
+        device.managed.append(Managed(address, unmap, "devm_ioremap"))
     return address
 
 

@@ -219,8 +219,9 @@ def _save(engine: Engine, bit: int) -> int:
     return before ^ bit
 
 
-def _restore(engine: Engine, saved: int, bit: int) -> None:
-    engine.machine.context.task.flags &= ~(saved & bit)
+def _restore(engine: Engine, saved: int) -> None:
+    """End the scope that a save began; it clears what was saved, whichever restore is called."""
+    engine.machine.context.task.flags &= ~saved
 
 
 @binds("memalloc_noio_save")
@@ -230,7 +231,7 @@ def memalloc_noio_save(engine: Engine) -> int:
 
 @binds("memalloc_noio_restore")
 def memalloc_noio_restore(engine: Engine, saved: int) -> None:
-    _restore(engine, saved, PF_NOIO)
+    _restore(engine, saved)
 
 
 @binds("memalloc_nofs_save")
@@ -240,7 +241,7 @@ def memalloc_nofs_save(engine: Engine) -> int:
 
 @binds("memalloc_nofs_restore")
 def memalloc_nofs_restore(engine: Engine, saved: int) -> None:
-    _restore(engine, saved, PF_NOFS)
+    _restore(engine, saved)
 
 
 @binds("memalloc_noreclaim_save")
@@ -250,7 +251,7 @@ def memalloc_noreclaim_save(engine: Engine) -> int:
 
 @binds("memalloc_noreclaim_restore")
 def memalloc_noreclaim_restore(engine: Engine, saved: int) -> None:
-    _restore(engine, saved, PF_MEMALLOC)
+    _restore(engine, saved)
 
 
 @binds("memalloc_pin_save")
@@ -260,7 +261,7 @@ def memalloc_pin_save(engine: Engine) -> int:
 
 @binds("memalloc_pin_restore")
 def memalloc_pin_restore(engine: Engine, saved: int) -> None:
-    _restore(engine, saved, PF_PIN)
+    _restore(engine, saved)
 
 
 @binds("current_gfp_context")
