@@ -53,7 +53,7 @@ def gave_back_pages(engine: Engine, page: int, order: int, function: str) -> Non
         if machine.slab_is_available and machine.slub.slab_of(address) is None:
             for kind in ("kmalloc", "kvmalloc"):
                 holding = holding or ledger.released(kind, address, function)
-    if holding is not None and machine.pages.page_count(page_to_pfn(page)) > 0:
+    if holding is not None and machine.pages.page_count(page_to_pfn(page)) != 0:
         # Of a block that is not compound only the first page is kept (`___free_pages`).
         kept = PAGE_SIZE << machine.pages.frames.compound_order(page_to_pfn(page))
         checks.book.acquired(

@@ -15,6 +15,7 @@ from kmemquest.kernel.address import (
     page_to_pfn,
 )
 from kmemquest.kernel.check.oops import bug
+from kmemquest.kernel.mm.page_check import COUNT_AT
 
 if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
@@ -23,7 +24,6 @@ FLAGS_AT: Final = 0
 HEAD_AT: Final = 8
 """`compound_head`: looked at before the count, by all who go by way of the folio."""
 TYPE_AT: Final = 48
-COUNT_AT: Final = 52
 PG_HEAD: Final = 1 << 6
 TAIL: Final = 1
 SECTION_SHIFT: Final = 15

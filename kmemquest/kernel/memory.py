@@ -174,9 +174,8 @@ class Memory:
             if frame is None:
                 frame = self.frames[pfn] = bytearray(PAGE_SIZE)
                 self._touch(pfn)
-                if physical >= MEMORY_MAP:
-                    place = (physical & ~_OFFSET_MASK) - MEMORY_MAP
-                    self._machine.pages.note_written_map(place // STRUCT_PAGE_SIZE)
+            if physical >= MEMORY_MAP:
+                self._machine.pages.note_written_map(physical - MEMORY_MAP, chunk)
             frame[offset : offset + chunk] = data[position : position + chunk]
             marks = self.stale.get(pfn)
             if marks is not None:

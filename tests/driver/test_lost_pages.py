@@ -153,3 +153,23 @@ def test_a_compound_page_with_a_reference_left_stays_whole() -> None:
     code = "struct page *p = alloc_pages(GFP_KERNEL | __GFP_COMP, 2);\n"
     code += "if (p) { get_page(p); __free_pages(p, 2); }"
     assert leaked(run(code)) == ["pages: 16384 bytes from alloc_pages()"]
+
+
+@pytest.mark.parametrize("free", ["put_page(p)", "__free_page(p)"])
+@pytest.mark.parametrize(("byte", "count"), [(0x14, 0x14141414), (0, 0)])
+def test_a_count_that_was_written_over_is_the_one_that_counts(
+    free: str, byte: int, count: int
+) -> None:
+    """One less is not zero: nothing is printed, and the page is lost."""
+    result = run(
+        "struct page *p = alloc_page(GFP_KERNEL);\n"
+        f'if (p) {{ memset(p, {byte}, 64); pr_info("count %d\\n", page_count(p)); {free}; }}'
+    )
+    assert result.log_text()[-1].endswith(f"count {count}")
+    assert leaked(result) == [f"pages: {PAGE_SIZE} bytes from alloc_pages()"]
+
+
+def test_a_count_of_one_that_a_driver_wrote_frees_the_page() -> None:
+    code = "struct page *p = alloc_page(GFP_KERNEL);\n"
+    code += "if (p) { *(int *)((char *)p + 52) = 1; put_page(p); }"
+    assert leaked(run(code)) == []

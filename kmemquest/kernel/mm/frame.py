@@ -40,6 +40,7 @@ class FrameTable:
         "slabs",
         "special",
         "suspects",
+        "written_counts",
         "written_maps",
     )
 
@@ -70,6 +71,8 @@ class FrameTable:
         self.bad_reported = 0
         self.written_maps: set[int] = set()
         """Numbers of pageblocks into whose struct pages a driver has written."""
+        self.written_counts: set[int] = set()
+        """Frames over whose `_refcount` a driver has written: what it wrote is their count."""
         self._starts: list[int] = []
         self._ends: list[int] = []
 

@@ -17,10 +17,12 @@ from kmemquest.kernel.mm import buddy, page_exact, page_poison, pcp, slowpath
 from kmemquest.kernel.mm.alloc_flags import ALLOC_NOFRAGMENT, ALLOC_WMARK_LOW
 from kmemquest.kernel.mm.page_check import (
     bad_to_hand_out,
+    drop_written_reference,
     free_is_refused,
     overfreed,
     refuse_free_frames,
     refuse_reserved,
+    written_count,
 )
 from kmemquest.kernel.mm.page_events import pages_freed
 from kmemquest.kernel.mm.page_fast import BUDDY_FREE_COST, FREE_COST, ZONE_SELECTORS, FastPath
@@ -173,7 +175,8 @@ class PageAllocator(FastPath):
         refcounts = self.frames.refcounts
         if self.frames.orders.get(pfn, 0) != order:
             self.frames.distrusted.add(pfn)
-        if refcounts.get(pfn) == 1 and not self.frames.suspects:
+        trusted = not (self.frames.suspects or self.frames.written_counts)
+        if trusted and refcounts.get(pfn) == 1:
             del refcounts[pfn]
             self.free_unref_page(pfn, order)
         elif self._drop_reference(pfn, "__free_pages"):
@@ -238,7 +241,10 @@ class PageAllocator(FastPath):
 
     def page_count(self, pfn: int) -> int:
         """Return the reference count of the page (of the head, if it is compound)."""
-        return self.frames.refcount(self.frames.compound_head(pfn))
+        head = self.frames.compound_head(pfn)
+        if head in self.frames.written_counts:
+            return written_count(self, head)
+        return self.frames.refcount(head)
 
     def get_page(self, pfn: int) -> None:
         """Take one more reference."""
@@ -257,6 +263,8 @@ class PageAllocator(FastPath):
         if self.zone_at(pfn) is None:
             self.machine.fault(pfn_to_page(pfn), 8, write=True)
             return False
+        if pfn in self.frames.written_counts:
+            return drop_written_reference(self, pfn)
         count = self.frames.refcount(pfn)
         if count == 0 and overfreed(self, pfn, function):
             return False

@@ -28,6 +28,9 @@ CHECKED_AT_FREE: Final = PG_LOCKED | PG_RESERVED | 1 << 1 | 1 << 5 | 1 << 8 | 1 
 MAPPING_AT: Final = 24
 """Offset of `mapping` in `struct page`."""
 MAPPING_FLAGS: Final = 3
+COUNT_AT: Final = 52
+COUNT_BYTES: Final = 4
+"""Where `_refcount` stands in `struct page`."""
 
 _LIST_POISON1: Final = 0xDEAD000000000100
 _LIST_POISON2: Final = 0xDEAD000000000122
@@ -53,7 +56,11 @@ def free_is_refused(pages: PageAllocator, pfn: int, order: int) -> bool:
     reason = ""
     if frames.written_maps:
         for frame in range(pfn + 1, pfn + (1 << order)):
-            if left := _driver_state(pages, frame):
+            left = _driver_state(pages, frame)
+            if frame in frames.written_counts and written_count(pages, frame):
+                left = NONZERO_REFCOUNT
+            frames.written_counts.discard(frame)
+            if left:
                 bad_page(pages, frame, left, ("free_unref_page",))
                 refused = True
         reason = _driver_state(pages, pfn)
@@ -86,6 +93,24 @@ def _driver_state(pages: PageAllocator, pfn: int) -> str:
     if flags:
         memory.poke(pfn_to_page(pfn), bytes(8))
     return ""
+
+
+def written_count(pages: PageAllocator, pfn: int) -> int:
+    """Return what a driver wrote over `_refcount`, as a signed int."""
+    memory, place = pages.machine.memory, pfn_to_page(pfn) + COUNT_AT
+    return int.from_bytes(memory.peek(place, COUNT_BYTES), "little", signed=True)
+
+
+def drop_written_reference(pages: PageAllocator, pfn: int) -> bool:
+    """Decrement a `_refcount` that a driver wrote: a page with a wild count is never freed."""
+    count = written_count(pages, pfn) - 1
+    if count == 0:
+        pages.frames.written_counts.discard(pfn)
+        pages.frames.set_refcount(pfn, 0)
+    else:
+        data = (count & 0xFFFF_FFFF).to_bytes(COUNT_BYTES, "little")
+        pages.machine.memory.poke(pfn_to_page(pfn) + COUNT_AT, data)
+    return count == 0
 
 
 def taken_while_free(pages: PageAllocator, pfn: int) -> bool:

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel import gfp as _gfp
-from kmemquest.kernel.address import PAGE_SIZE
+from kmemquest.kernel.address import PAGE_SIZE, STRUCT_PAGE_SIZE
 from kmemquest.kernel.context import Context
 from kmemquest.kernel.mm import page_poison
 from kmemquest.kernel.mm.alloc_flags import ALLOC_NOFRAGMENT, ALLOC_WMARK_LOW
 from kmemquest.kernel.mm.buddy import free_one_page, pageblock_in_zone, rmqueue_smallest
 from kmemquest.kernel.mm.frame import ONCE
 from kmemquest.kernel.mm.layout import ZoneLayout
+from kmemquest.kernel.mm.page_check import COUNT_AT, COUNT_BYTES
 from kmemquest.kernel.mm.page_events import pages_allocated, pages_freed
 from kmemquest.kernel.mm.pcp import PCP_BATCH_SCALE_MAX, list_index, pcp_allows
 from kmemquest.kernel.mm.zone import (
@@ -314,10 +315,15 @@ class FastPath(ZoneLayout):
         lists = tuple(pcp.lists[migratetype : MIGRATE_PCPTYPES * 4 : MIGRATE_PCPTYPES])
         self._homes[pfn >> PAGEBLOCK_ORDER] = _Home(zone, pcp, lists, migratetype)
 
-    def note_written_map(self, pfn: int) -> None:
-        """Note that a driver writes into struct pages from this frame's on: frees look at them."""
-        self.frames.written_maps.add(pfn >> PAGEBLOCK_ORDER)
-        self._homes.pop(pfn >> PAGEBLOCK_ORDER, None)
+    def note_written_map(self, start: int, size: int) -> None:
+        """Note that a driver writes bytes of the memory map: frees look at these struct pages."""
+        for pfn in range(start // STRUCT_PAGE_SIZE, (start + size - 1) // STRUCT_PAGE_SIZE + 1):
+            self.frames.written_maps.add(pfn >> PAGEBLOCK_ORDER)
+            self._homes.pop(pfn >> PAGEBLOCK_ORDER, None)
+            count = pfn * STRUCT_PAGE_SIZE + COUNT_AT
+            hit = start < count + COUNT_BYTES and count < start + size
+            if hit and pfn in self.frames.refcounts:
+                self.frames.written_counts.add(pfn)
 
     def _room(self, pcp: PerCpuPages) -> int:
         """Find out anew from which count on a free must look further."""
