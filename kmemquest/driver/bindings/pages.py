@@ -11,7 +11,6 @@ from kmemquest.driver.bindings.pointer_arrays import load_pointers, store_pointe
 from kmemquest.driver.devices import kernel_string, world_of
 from kmemquest.driver.holdings import gave_back, gave_back_pages, got, node
 from kmemquest.driver.struct_page import (
-    COUNT_AT,
     FLAGS_AT,
     HEAD_AT,
     PG_HEAD,
@@ -30,7 +29,7 @@ from kmemquest.kernel.address import (
     pfn_to_page,
     pfn_to_virt,
 )
-from kmemquest.kernel.mm.page_check import PG_LOCKED, PG_RESERVED, taken_while_free
+from kmemquest.kernel.mm.page_check import COUNT_AT, PG_LOCKED, PG_RESERVED, taken_while_free
 
 if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
