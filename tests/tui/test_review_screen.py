@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 from tui_fake import services
 from tui_pilot import at, game, press, screen_text, until
@@ -75,6 +76,15 @@ async def test_the_desk_shows_what_is_new_and_starts_a_round() -> None:
         assert "k single" in text
         await press(pilot, "enter")
         await at(pilot, "review-round")
+
+
+async def test_long_titles_are_whole_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    title = "Per-CPU memory, mempools, devres and other allocators"
+    monkeypatch.setattr(BankTrainer, "title", lambda _self, _topic: title)
+    for size, whole in (((80, 24), False), ((160, 50), True)):
+        async with reviewing(Store.in_memory(), size) as (app, _screen, _desk, pilot):
+            await until(pilot, lambda: "Per-CPU memory" in screen_text(app), "the list")
+            assert (title in screen_text(app)) == whole
 
 
 async def test_a_right_answer_is_saved_at_once_and_may_be_rated_otherwise() -> None:

@@ -9,6 +9,7 @@ from datetime import date
 
 from textual import on
 from textual.app import ComposeResult
+from textual.events import Resize
 
 from kmemquest.i18n import N_, _, ngettext
 from kmemquest.quiz.review_plan import Plan, Settings, plan
@@ -23,8 +24,9 @@ from kmemquest.tui.widgets.row import fit
 
 CRAM = 20
 """Items of a cram or drill."""
-TOPIC = 26
-"""Cells of a topic's title beside an item."""
+TOPIC, WIDE_TOPIC = 26, 60
+"""Cells of a topic's title beside an item; the second where the terminal has `WIDE` columns."""
+WIDE = 120
 SHOWN = 60
 """Items listed at most."""
 
@@ -74,6 +76,11 @@ class ReviewScreen(GameScreen):
         """The list has the keyboard."""
         self.query_one("#list", ChoiceList).focus()
         self._show()
+
+    def on_resize(self, _event: Resize) -> None:
+        """Titles take the room there is."""
+        if self.is_mounted:
+            self._show()
 
     def on_screen_resume(self) -> None:
         """Something may have been answered."""
@@ -152,7 +159,8 @@ class ReviewScreen(GameScreen):
             state = _("new")
         else:
             state = _("recall {share} %").format(share=round(100 * review.recall(key, now())))
-        topic = fit(self._title(item.topic), TOPIC, self.glyphs.ellipsis).rstrip()
+        room = WIDE_TOPIC if self.size.width >= WIDE else TOPIC
+        topic = fit(self._title(item.topic), room, self.glyphs.ellipsis).rstrip()
         name = item.name.replace("-", " ")
         return Choice("item " + key, topic, tail=f"{name} · {state}", note=note)
 
