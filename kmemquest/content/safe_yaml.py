@@ -120,7 +120,7 @@ def _too_big(file: str) -> Problem:
 
 def _syntax_problem(file: str, text: str, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
-    if "simple key" in (error.context or ""):
+    if "simple key" in (error.context or "") or "flow" in (error.context or ""):
         mark = error.context_mark or mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     message = ": ".join(part for part in (error.context, error.problem) if part)
@@ -134,6 +134,10 @@ def _syntax_hint(message: str, row: str) -> str:
     """Say how to mend what the parser did not take on a line, in an author's words."""
     if "start any token" in message and "\t" in row[: len(row) - len(row.lstrip())]:
         return "this line begins with a tab: indent it with spaces"
+    if "scanning an alias" in message or "scanning an anchor" in message:
+        return "put text that begins with * or & in quotes"
+    if "flow mapping" in message or "flow sequence" in message:
+        return "this bracket is not closed; put text that begins with { or [ in quotes"
     if "mapping values" in message:
         return "put text that holds ': ' in quotes, and begin a key where its neighbours begin"
     if "expected key" in message or "'-' indicator" in message:
@@ -197,6 +201,9 @@ class _Composer:
         if self._expects_key():
             self._key(event)
             return
+        if event.anchor and plain and not event.value:
+            hint = "put text that begins with & in quotes"
+            self._wrong(event, f"&{event.anchor} marks nothing", hint)
         path = self._next_path()
         value = _resolve(event.value) if plain else event.value
         if event.style in ("|", ">"):
@@ -209,7 +216,8 @@ class _Composer:
         if len(self._stack) >= MAX_DEPTH:
             self._stop(event, f"nested deeper than {MAX_DEPTH} levels", "flatten it")
         if self._expects_key():
-            self._stop(event, "a key must be a word, not a collection", "quote the key")
+            hint = "close the bracket before this place, or put text that begins with one in quotes"
+            self._stop(event, "a key must be a word, not a collection", hint)
         path = self._next_path()
         value: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
         self._place(event, path, value, 1, anchored=False)
@@ -225,7 +233,7 @@ class _Composer:
         if self._aliases > MAX_ALIASES:
             self._stop(event, f"more than {MAX_ALIASES} aliases", "write the values out")
         if event.anchor not in self._anchors:
-            hint = f"write the value out, or mark one before it with &{event.anchor}"
+            hint = f"put text that begins with * in quotes, or mark a value with &{event.anchor}"
             self._stop(event, f"alias *{event.anchor} has no finished anchor before it", hint)
         if self._expects_key():
             self._stop(event, "an alias cannot be a key", "write the key out")

@@ -132,12 +132,12 @@ class _Checker:
 
     def _scalar(self, path: YamlPath, value: Any, info: shapes.Type) -> list[Problem]:
         if not _same_family(value, info):
-            hint = "quote it to make it text" if isinstance(info, shapes.StrType) else ""
-            return [self._expected(path, value, describe(info), hint)]
+            return [self._expected(path, value, describe(info), _hint_of_text(value, info))]
         try:
             msgspec.convert(value, _bounded(info))
         except msgspec.ValidationError:
-            return [self._expected(path, value, describe(info) + _bounds(info))]
+            hint = "write it" if value == "" else ""
+            return [self._expected(path, value, describe(info) + _bounds(info), hint)]
         return []
 
     def _expected(self, path: YamlPath, value: Any, what: str, hint: str = "") -> Problem:
@@ -164,6 +164,17 @@ def describe(info: shapes.Type) -> str:
         shapes.NoneType: "nothing",
     }
     return words.get(type(info), "a value")
+
+
+def _hint_of_text(value: Any, info: shapes.Type) -> str:
+    """Say how to make a value text, if text is expected."""
+    if not isinstance(info, shapes.StrType):
+        return ""
+    if value is None:
+        return "write it"
+    if isinstance(value, dict):
+        return "put text that holds ': ' in quotes"
+    return "quote it to make it text"
 
 
 def _same_family(value: Any, info: shapes.Type) -> bool:

@@ -59,13 +59,15 @@ class StepResult:
     """What came of a step. `result` is what the driver's function returned, None without one.
 
     `data` is what a read or an ioctl left in the user's buffer, or what a device read; `note` a
-    sentence for the log of the run, empty mostly.
+    sentence for the log of the run, empty mostly. `missed` tells that the step met nothing of the
+    driver: no handler on the line, no node of that name, no driver for the device.
     """
 
     step: ScriptStep
     result: int | None = None
     data: bytes = b""
     note: str = ""
+    missed: bool = False
 
 
 class _SessionEngine(Engine):
@@ -318,7 +320,9 @@ class DriverSession:
                     node=values["node"],
                 )
         note = "" if device.driver else f"no driver took {full}"
-        return StepResult(step, device.probe_result, note=note)
+        drivers = self.world.pci_drivers or self.world.platform_drivers
+        missed = bool(drivers) and device.probe_result is None
+        return StepResult(step, device.probe_result, note=note, missed=missed)
 
     def _unplug(self, step: ScriptStep) -> StepResult:
         device = self._find_device(step.values["name"], "unplug")
@@ -363,7 +367,8 @@ class DriverSession:
         values = step.values
         line = values["line"]
         if not self.world.irqs.get(line):
-            return StepResult(step, note=f"no handler is installed on line {line}")
+            note = f"no handler is installed on line {line}{self._lines()}"
+            return StepResult(step, note=note, missed=True)
         if values["cpu"] >= self.machine.spec.cpus:
             raise ScriptError(f"irq: the machine has {self.machine.spec.cpus} CPUs, from 0 on")
         result = 0
@@ -378,6 +383,10 @@ class DriverSession:
                     break
                 result = pending.raise_irq(self.engine, line)
         return StepResult(step, result)
+
+    def _lines(self) -> str:
+        taken = sorted(line for line, actions in self.world.irqs.items() if actions)
+        return f"; the driver's: {', '.join(map(str, taken))}" if taken else ""
 
     def _advance(self, step: ScriptStep) -> StepResult:
         pending.advance(self.engine, step.values["time"])
@@ -414,6 +423,11 @@ class DriverSession:
     # --- file operations ----------------------------------------------------------------------
 
     def _file(self, step: ScriptStep) -> StepResult:
+        if step.word == "open" and (name := step.values["device"]) not in self.world.characters:
+            known = ", ".join(sorted(self.world.characters)) or "none"
+            note = f"there is no /dev/{name}; the driver's nodes: {known}"
+            result, _, _ = self.files.perform(step, lambda: self._running)
+            return StepResult(step, result, note=note, missed=True)
         result, data, signal = self.files.perform(step, lambda: self._running)
         return StepResult(step, result, data, signal)
 

@@ -65,6 +65,14 @@ class Checkers:
         )
 
 
+BOOT_OPTIONS: Final = (
+    "cma", "init_on_alloc", "init_on_free", "initrdmem", "kmemquest.image", "memblock",
+    "no_hash_pointers", "nohugevmalloc", "page_poison", "pti", "slab_debug", "slab_min_objects",
+    "slab_nomerge", "slub_debug", "slub_nomerge", "swiotlb", "transparent_hugepage",
+)  # fmt: skip
+"""Words of the command line that change anything here; all others are ignored, as on Linux."""
+
+
 @dataclass(frozen=True, slots=True)
 class MachineSpec:
     """A machine to boot. Sizes are bytes.

@@ -229,7 +229,10 @@ class LogLacks(Predicate):
 
 @predicate
 class NoStaleDataToUser(Predicate):
-    """No byte reaches user space that the driver has not written since it got the memory."""
+    """No byte reaches user space that nobody wrote since the driver got the memory.
+
+    What the kernel zeroed counts as written: __GFP_ZERO, and everything under init_on_alloc=1.
+    """
 
     word: ClassVar[str] = "zeroed-before-user"
     shorthand: ClassVar[str] = "copies"
@@ -248,7 +251,10 @@ class NoStaleDataToUser(Predicate):
                     return Outcome(False, why, index)
         if copies < self.copies:
             return Outcome(False, _("Nothing was copied to user space."))
-        return Outcome(True, _("Only bytes that the driver wrote reached user space."))
+        return Outcome(
+            True,
+            _("All that reached user space was written by the driver or zeroed by the kernel."),
+        )
 
     def text(self) -> str:
         return _("no stale byte reaches user space")
@@ -320,7 +326,13 @@ class CallsMade(Predicate):
             return _("no call of {functions}").format(functions=what)
         if self.at_most is None:
             return _("{functions} is used").format(functions=what)
-        return _("at most {n} calls of {functions}").format(n=self.at_most, functions=what)
+        if self.at_most == self.at_least:
+            return ngettext(
+                "exactly {n} call of {functions}", "exactly {n} calls of {functions}", self.at_most
+            ).format(n=self.at_most, functions=what)
+        return ngettext(
+            "at most {n} call of {functions}", "at most {n} calls of {functions}", self.at_most
+        ).format(n=self.at_most, functions=what)
 
 
 @predicate

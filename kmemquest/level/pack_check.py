@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -97,6 +97,8 @@ def check_pack_order(folder: PackFolder, proofs: Sequence[LevelProof]) -> list[P
             problems += graph.visit(proof, pack.document, ("levels", index))
             if proof.teaches:
                 problems += _unnamed(pack, proof.teaches)
+    if all(proof.runs for proof in by_path.values()):
+        problems += _nowhere_taught(pack, {proof.teaches for proof in by_path.values()})
     listed = {pack.level_path(level).resolve() for level in pack.file.levels}
     for path, proof in by_path.items():
         if pack.root.resolve() in path.parents and path not in listed:
@@ -131,6 +133,21 @@ def _neighbours(folder: Path) -> dict[str, str]:
             if isinstance(concept, str):
                 taught[concept] = path.name
     return taught
+
+
+def _nowhere_taught(pack: Pack, taught: Set[str | None]) -> list[Problem]:
+    """Names of concepts that no level of the pack teaches: left over, or misspelt."""
+    problems = []
+    for lang, text in pack.texts.items():
+        words = Path(pack.document.file).with_name(f"pack.{lang}.yaml")
+        for concept in text.concepts:
+            if concept not in taught:
+                document = read_yaml(pack.root / words.name, str(words))
+                message = f"no level of this pack teaches {concept!r}"
+                hint = did_you_mean(concept, [each for each in taught if each]) or "remove the line"
+                path = ("concepts", concept)
+                problems.append(document.problem(path, message, hint, key=True))
+    return problems
 
 
 def _unnamed(pack: Pack, concept: str) -> list[Problem]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,12 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from kmemquest.content import content_root
-from kmemquest.content.problem import Problem, ProblemsFound
+from kmemquest.content.problem import Problem, ProblemsFound, did_you_mean
 from kmemquest.content.safe_yaml import Document, YamlPath
 from kmemquest.i18n import LANGUAGES
+from kmemquest.kernel.spec import BOOT_OPTIONS
 from kmemquest.level.attempt import Attempt
 from kmemquest.level.demonstrate import Demonstration, demonstrate
 from kmemquest.level.diagnose import NAMED, accepted_answers, is_right
+from kmemquest.level.driver_place import in_file_lines, place_in_file
 from kmemquest.level.evidence import Evidence
 from kmemquest.level.goals_faults import SurvivesFaults
 from kmemquest.level.habits import habits_of
@@ -121,7 +122,9 @@ class _Prover:
         solved = self._run(dict(self.level.file.solution), most_locals=MAX_LOCALS)
         if not self._builds(solved):
             return
+        self._check_boot_options()
         self._check_start()
+        self._check_steps(solved)
         self._check_solution(solved)
         self._check_wrong()
         self._check_options()
@@ -209,30 +212,41 @@ class _Prover:
         if recording.outcome != "does-not-compile":
             return True
         document = self.level.document
-        begin = document.block_lines.get(("driver",))
-        for diagnostic in recording.diagnostics:
-            if diagnostic.severity != "error":
+        answers = dict(recording.answers)
+        for found in recording.diagnostics:
+            if found.severity != "error":
                 continue
-            line = document.mark(("driver",)).line
-            column = 1
-            hint = "" if diagnostic.hint in diagnostic.message else diagnostic.hint
-            if begin is not None and diagnostic.file.endswith(".c"):
-                line, column = begin + diagnostic.line - 1, diagnostic.column
-                hint = _in_file_lines(hint, begin)
-            self.problems.append(
-                Problem(
-                    document.file,
-                    line,
-                    column,
-                    f"the driver does not compile: {diagnostic.message}",
-                    hint,
+            mark = document.mark(("driver",))
+            hint = "" if found.hint in found.message else found.hint
+            if found.file.endswith(".c"):
+                mark = place_in_file(
+                    self.level, recording.source, answers, found.line, found.column
                 )
-            )
+                hint = in_file_lines(self.level, hint)
+            message = f"the driver does not compile: {found.message}"
+            self.problems.append(Problem(document.file, mark.line, mark.column, message, hint))
         return False
+
+    def _check_boot_options(self) -> None:
+        """A word that nobody reads changes nothing: a misspelt one, most likely."""
+        for index, word in enumerate(self.level.file.machine.options):
+            name = word.partition("=")[0]
+            if name not in BOOT_OPTIONS and f'"{name}' not in self.level.file.driver:
+                message = f"no boot option is called {name!r} here: it would change nothing"
+                hint = did_you_mean(name, BOOT_OPTIONS) or "options: " + ", ".join(BOOT_OPTIONS)
+                self._wrong(("machine", "options", index), message, hint)
+
+    def _check_steps(self, solved: Recording) -> None:
+        """With the solution, each step of the script must reach what it names."""
+        for index, mark in enumerate(solved.script):
+            if mark.missed:
+                hint = "name what the driver registers, or mend the solution"
+                self._wrong(("script", index), f"{mark.name}: {mark.note}", hint)
 
     def _check_start(self) -> None:
         if self._passes({}):
-            self._wrong(("slots",), "the level passes with nothing answered", "add a goal")
+            hint = "change what stands in the slots when they are `empty`, or add a goal"
+            self._wrong(("slots",), "the level passes with nothing answered", hint)
         listed = {
             name: ",".join(slot.options)
             for name, slot in self.level.file.slots.items()
@@ -246,10 +260,11 @@ class _Prover:
     def _check_solution(self, solved: Recording) -> None:
         verdict = self._verdict(dict(self.level.file.solution))
         if not verdict.passed:
+            hint = f"mend the option, or the goal{self._first_bad(solved, verdict)}"
             for goal in verdict.goals:
                 if not goal.met:
                     message = f"the solution fails the goal {goal.id!r}: {goal.why}"
-                    self._wrong(("solution",), message, "mend the option, or the goal")
+                    self._wrong(("solution",), message, hint)
             self._check_truths(solved)
             return
         if verdict.stars < 3:
@@ -263,6 +278,15 @@ class _Prover:
             message = f"the solution's answer, {verdict.truth!r}, is not offered"
             self._wrong(("predict", "of"), message, f"add {verdict.truth}")
         self._check_truths(solved)
+
+    def _first_bad(self, solved: Recording, verdict: Verdict) -> str:
+        bad = verdict.first_bad
+        if bad is None or not bad.line:
+            return ""
+        answers = dict(solved.answers)
+        mark = place_in_file(self.level, solved.source, answers, bad.line, 1)
+        row = solved.source.text.split("\n")[bad.line - 1].strip()
+        return f"; the first bad step is in line {mark.line} of this file: {row}"
 
     def _check_truths(self, solved: Recording) -> None:
         """What is right in a predict or diagnose slot must be among its options."""
@@ -281,9 +305,9 @@ class _Prover:
             answers = {**self.level.file.solution, **wrong.answers}
             verdict = self._verdict(answers)
             if verdict.passed:
-                self._wrong(
-                    ("wrong", index), "this answer passes", "it is not wrong, or a goal is missing"
-                )
+                message = f"this answer passes: {self._named(answers)}, {verdict.stars} of 3 stars"
+                hint = f"it is not wrong, or the goal {wrong.fails!r} does not see what it does"
+                self._wrong(("wrong", index), message, hint)
             elif wrong.fails not in verdict.failed_goals:
                 failed = ", ".join(verdict.failed_goals)
                 self._wrong(
@@ -426,11 +450,6 @@ class _Prover:
         for habit, answers in habits_of(self.level.file).items():
             if self._passes(answers):
                 yield habit
-
-
-def _in_file_lines(hint: str, begin: int) -> str:
-    """Return a compiler's hint with its line of the driver counted in the level file."""
-    return re.sub(r"\bline (\d+)", lambda found: f"line {begin + int(found[1]) - 1}", hint)
 
 
 def _key(answers: dict[str, str]) -> tuple[tuple[str, str], ...]:

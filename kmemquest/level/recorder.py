@@ -133,14 +133,15 @@ class Recorder:
                 try:
                     result = session.perform(step)
                     found, data, note = result.result, result.data, result.note
+                    missed = result.missed
                 except ScriptError as error:
                     # What the player chose made the step impossible: no device, nothing is open.
-                    found, data, note = None, b"", str(error)
+                    found, data, note, missed = None, b"", str(error), True
                 if session.engine.placement.symbols:
                     # Sampled after every step, for rmmod takes the driver's variables away.
                     self.watched |= {name: session.engine.read_global(name) for name in watch}
                 self.script.append(
-                    ScriptMark(step_name(step), first, len(self.events), found, data, note)
+                    ScriptMark(step_name(step), first, len(self.events), found, data, note, missed)
                 )
         finally:
             session.close()

@@ -69,6 +69,8 @@ class ScriptMark:
     data: bytes = b""
     """What a read left in the user's buffer, or what a device read."""
     note: str = ""
+    missed: bool = False
+    """It met nothing of the driver, or was impossible; the note says what."""
 
 
 @dataclass(frozen=True)

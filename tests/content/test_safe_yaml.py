@@ -80,7 +80,7 @@ def test_all_duplicate_keys_are_told_with_both_places() -> None:
 
 def test_a_syntax_error_has_its_place() -> None:
     (found,) = problems_of("a: 1\nb: [1, 2\nc: 3\n")
-    assert found.startswith("level.yaml:3:")
+    assert found.startswith("level.yaml:2:4:")
 
 
 def test_tags_and_objects_are_refused() -> None:

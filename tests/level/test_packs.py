@@ -220,5 +220,10 @@ def test_a_concept_without_a_name_is_missed_where_names_stand(pack: Path) -> Non
     at = next(number for number, line in enumerate(lines) if line.startswith("concepts:"))
     lines[at + 1] = f"  another: {lines[at + 1].partition(':')[2].strip()}\n"
     (pack / "pack.en.yaml").write_text("".join(lines), encoding="utf-8")
-    error = next(e for e in check_paths([pack]).errors if "has no name" in e.message)
-    assert error.line == at + 1
+    told = check_paths([pack]).errors
+    (missing,) = [error for error in told if "has no name" in error.message]
+    assert missing.line == at + 1
+    (left,) = [
+        error for error in told if "no level of this pack teaches 'another'" in error.message
+    ]
+    assert left.line == at + 2
