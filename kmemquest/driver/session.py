@@ -171,6 +171,7 @@ class DriverSession:
             machine.mempools.while_sleeping = partial(pending.sleep_until, engine)
         if hasattr(machine, "reclaim"):
             machine.reclaim.run_shrinker = partial(shrink, engine)
+            machine.reclaim.while_waiting = partial(pending.sleep_until, engine)
 
     def settle(self) -> None:
         """Note how the step ended; a killed task leaves the rest of the machine running."""

@@ -150,3 +150,47 @@ def test_waiting_for_an_element_is_no_endless_loop() -> None:
     result = run_driver(POOL, "pool.c", MachineSpec(ram=32 * MIB), ["insmod", "rmmod"])
     assert not result.reports
     assert "pool: 40 rounds" in "\n".join(result.log_text())
+
+
+HELPED = """
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/timer.h>
+
+static struct page *held;
+static struct timer_list timer;
+
+static void give(struct timer_list *t)
+{
+	__free_pages(held, 10);
+	held = NULL;
+}
+
+static int __init patient_init(void)
+{
+	unsigned long begin;
+	struct page *page;
+
+	held = alloc_pages(GFP_KERNEL, 10);
+	while (alloc_pages(GFP_NOWAIT | __GFP_NOWARN, 0))
+		;
+	while (alloc_page(GFP_ATOMIC | __GFP_MEMALLOC | __GFP_NOWARN))
+		;
+	timer_setup(&timer, give, 0);
+	mod_timer(&timer, jiffies + HZ / 10);
+	begin = jiffies;
+	page = alloc_page(GFP_NOIO | __GFP_NOFAIL);
+	pr_info("%s after %lu ticks\\n", page ? "a page" : "nothing", jiffies - begin);
+	return 0;
+}
+module_init(patient_init);
+MODULE_LICENSE("GPL");
+"""
+
+
+def test_who_waits_for_memory_lets_others_free_it() -> None:
+    spec = MachineSpec(ram=32 * MIB, checkers=Checkers())
+    result = run_driver(HELPED, "patient.c", spec, ["insmod"])
+    assert result.outcome == "ran", result.reports
+    assert "a page after 25 ticks" in result.log_text()[-1]

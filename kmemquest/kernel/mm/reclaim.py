@@ -47,6 +47,8 @@ class Reclaim:
         """Shrinkers that drivers registered, by address, in order of registration."""
         self.run_shrinker: Callable[[int, int, int, int], int] | None = None
         """Calls a driver's shrinker: (address, gfp, node, priority) -> objects freed."""
+        self.while_waiting: Callable[[int, Callable[[], bool]], bool] | None = None
+        """Lets time pass and other contexts run, as `Mempools.while_sleeping`."""
         self.caller_is_lost = False
         """The task that reclaims will never come back from a shrinker (deadlock, oops)."""
         self.deferred_scans: dict[tuple[int, int], int] = {}

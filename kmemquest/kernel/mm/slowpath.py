@@ -313,7 +313,22 @@ def _reclaim_and_retry(
             progress.reason = "no reclaimable memory is left"
             return NO_PAGE
         progress.no_progress_loops = 0
-        pages.clock.now += OOM_LOCK_PAUSE
+        if not _pause(pages):
+            progress.rounds = ENDLESS_ROUNDS + 1
+            return NO_PAGE
+
+
+def _pause(pages: PageAllocator) -> bool:
+    """Sleep for a tick, so that others may free something; False when nothing can run any more.
+
+    Reclaim without progress is throttled so (`mm/vmscan.c:reclaim_throttle`), and so are those who
+    find the OOM killer at work.
+    """
+    reclaim = pages.reclaim
+    if reclaim is not None and reclaim.while_waiting is not None:
+        return reclaim.while_waiting(OOM_LOCK_PAUSE, lambda: False)
+    pages.clock.now += OOM_LOCK_PAUSE
+    return True
 
 
 def _retry_for_ever(
@@ -324,7 +339,9 @@ def _retry_for_ever(
         pfn = _scan(pages, request, ALLOC_MIN_RESERVE)
         if pfn >= 0:
             return pfn
-        pages.clock.now += OOM_LOCK_PAUSE
+        if not _pause(pages):
+            progress.rounds = ENDLESS_ROUNDS + 1
+            break
         pfn = _reclaim_and_retry(pages, request, alloc_flags, progress)
         if pfn >= 0:
             return pfn
