@@ -123,6 +123,8 @@ class World:
     """Woken threaded handlers: (function, irq, dev_id)."""
     busy_threads: list[tuple[int, int, int]] = field(default_factory=list)
     """Those that run now, asleep perhaps."""
+    dead_threads: set[tuple[int, int, int]] = field(default_factory=set)
+    """Those that oopsed: nothing wakes them any more."""
     busy_works: list[int] = field(default_factory=list)
     """Work items that run now, asleep perhaps."""
     kthreads: deque[tuple[int, int, int, str]] = field(default_factory=deque)

@@ -62,8 +62,9 @@ def raise_irq(engine: Engine, line: int) -> int:
         if not running(engine):
             return handled
         handled = max(handled, result & 3)
-        if result & 3 == IRQ_WAKE_THREAD and action.thread:
-            world.threads.append((action.thread, line, action.dev_id))
+        entry = (action.thread, line, action.dev_id)
+        if result & 3 == IRQ_WAKE_THREAD and action.thread and entry not in world.dead_threads:
+            world.threads.append(entry)
     run_tasklets(engine)
     return handled
 
@@ -188,6 +189,8 @@ def run_threads(engine: Engine) -> None:
         with process(machine, name, world.new_pid(), kthread=True):
             engine.call(function, line, dev_id)
         world.busy_threads.remove(entry)
+        if not running(engine):
+            world.dead_threads.add(entry)
     # One thread serves an action: what came while it sleeps is its next turn, not a second thread.
     world.threads.extend(waiting)
     while world.kthreads and running(engine):

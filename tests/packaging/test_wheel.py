@@ -86,6 +86,16 @@ def test_a_level_is_played_from_the_wheel_in_an_empty_folder(wheel: Path, tmp_pa
     assert verdict["level"] == LEVEL
     assert verdict["passed"] is True
     assert verdict["stars"] == 3
-    checked = run(script, "check", "--json", cwd=empty, KMEMQUEST_HOME=str(empty))
+    # One world and one topic: that nothing is missing in the wheel is the test above.
+    ask = "from kmemquest import content as c; print(c.levels_root(), c.assets_root())"
+    levels, assets = run(str(python), "-c", ask, cwd=empty).stdout.split()
+    assert Path(levels).is_relative_to(home)
+    world = min(Path(levels).glob("01-*"))
+    topic = Path(assets) / "quiz" / "basics.yaml"
+    checked = run(
+        script, "check", "--json", str(world), str(topic), cwd=empty, KMEMQUEST_HOME=str(empty)
+    )
     assert checked.returncode == 0, checked.stdout
-    assert json.loads(checked.stdout)["levels"] >= 10
+    report = json.loads(checked.stdout)
+    assert report["levels"] >= 10
+    assert report["questions"] >= 20

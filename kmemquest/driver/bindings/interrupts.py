@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from kmemquest.driver import abi
+from kmemquest.driver import abi, pending
 from kmemquest.driver.binding import binds
 from kmemquest.driver.devices import IrqAction, Managed, world_of
 from kmemquest.driver.holdings import gave_back
@@ -119,6 +120,9 @@ def _irq_key(line: int, dev_id: int) -> int:
 def free_irq(engine: Engine, line: int, dev_id: int) -> int:
     machine = engine.machine
     machine.checks.might_sleep("free_irq", None, "kernel/locking/mutex.c", 585)
+    if machine.context.may_sleep and world_of(engine).threads:
+        # A thread that was woken has its turn before kthread_stop() (`irq_wait_for_interrupt`).
+        pending.run_threads(engine)
     name = _remove(engine, line, dev_id)
     gave_back(engine, _irq_key(line, dev_id), "free_irq", "irq")
     return name
@@ -129,6 +133,9 @@ def _remove(engine: Engine, line: int, dev_id: int) -> int:
     for action in world.irqs.get(line, []):
         if action.dev_id == dev_id:
             world.irqs[line].remove(action)
+            gone = (action.thread, line, dev_id)
+            world.threads = deque(entry for entry in world.threads if entry != gone)
+            world.dead_threads.discard(gone)
             return 0
     warn(
         machine,

@@ -88,13 +88,13 @@ def vcalloc(engine: Engine, count: int, size: int) -> int:
 @binds("vfree")
 def vfree(engine: Engine, address: int) -> None:
     engine.machine.vmalloc.vfree(address)
-    gave_back(engine, address, "vfree", *VMALLOC)
+    gave_back(engine, address, "vfree", *VMALLOC, "vmap")
 
 
 @binds("vfree_atomic")
 def vfree_atomic(engine: Engine, address: int) -> None:
     engine.machine.vmalloc.vfree_atomic(address)
-    gave_back(engine, address, "vfree_atomic", *VMALLOC)
+    gave_back(engine, address, "vfree_atomic", *VMALLOC, "vmap")
 
 
 @binds("vmap")

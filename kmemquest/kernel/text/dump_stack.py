@@ -60,7 +60,8 @@ def symbol(machine: Machine, frame: Frame) -> str:
     first, last = machine.checks.symbols.get(frame.function, (1, max(frame.line, 1)))
     offset = (max(frame.line, first) - first) * BYTES_PER_LINE + 5
     length = (max(last, frame.line) - first + 1) * BYTES_PER_LINE
-    module = f" [{frame.module}]" if frame.module else ""
+    # Built-in code is part of the kernel: its symbols have no module.
+    module = f" [{frame.module}]" if frame.module in machine.checks.modules else ""
     return f"{frame.function}+{offset:#x}/{length:#x}{module}"
 
 
