@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from kmemquest.driver.binding import binds
 from kmemquest.driver.bindings.dma import find_device
-from kmemquest.driver.holdings import gave_back_pages, got
-from kmemquest.kernel.address import PAGE_SIZE, get_order, page_to_pfn, pfn_to_page
+from kmemquest.driver.holdings import gave_back, gave_back_pages, got
+from kmemquest.kernel.address import PAGE_SIZE, get_order, page_to_pfn, pfn_to_page, pfn_to_virt
 from kmemquest.kernel.dma import noncoherent
 
 if TYPE_CHECKING:
@@ -38,3 +38,5 @@ def dma_free_pages(
         return
     noncoherent.free(engine.machine, device, size, page_to_pfn(page), handle, direction)
     gave_back_pages(engine, page, get_order(size), "dma_free_pages")
+    # Without an IOMMU coherent memory is of the same pages: the wrong function frees it as well.
+    gave_back(engine, pfn_to_virt(page_to_pfn(page)), "dma_free_pages", "coherent")
