@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from kmemquest.content import assets_root, levels_root
-from kmemquest.content.safe_yaml import MAX_BYTES
 from kmemquest.level.check import check_paths, level_files
 from kmemquest.quiz.bank import check_bank_file, structure_files
+from kmemquest.quiz.bank_index import holds_questions, is_blueprint, structure_of
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -22,8 +23,7 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.coverage:
         return _coverage([Path(word) for word in arguments.paths], as_json=arguments.json)
     paths = [Path(word) for word in arguments.paths] or [levels_root(), assets_root() / "quiz"]
-    banks = [path for root in paths for path in _bank_files(root)]
-    others = [path for path in paths if path not in banks and not _is_bank_folder(path)]
+    banks, others = _sorted_out(paths)
     result = check_paths(others).as_json() if others else _nothing()
     errors = list(result["errors"])  # type: ignore[call-overload]
     questions = 0
@@ -78,22 +78,22 @@ def _nothing() -> dict[str, object]:
     return {"files": 0, "levels": 0, "wrong_answers_proven": 0, "errors": []}
 
 
-def _bank_files(root: Path) -> list[Path]:
-    if _is_bank_folder(root):
-        return structure_files(root)
-    return [root] if root.is_file() and _is_bank_file(root) else []
+def _sorted_out(roots: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the topics among what is named, and all the rest.
 
-
-def _is_bank_folder(root: Path) -> bool:
-    return root.is_dir() and any(_is_bank_file(path) for path in structure_files(root)[:1])
-
-
-def _is_bank_file(path: Path) -> bool:
-    """Tell a bank by its top-level key, without parsing the rest; a huge file is none."""
-    try:
-        if path.stat().st_size > MAX_BYTES or not path.is_file():
-            return False
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            return any(line.startswith("questions:") for line in lines)
-    except OSError:
-        return False
+    A folder with a topic in it is one of questions: what else lies there is looked at file by
+    file, but for blueprints, which are proven when an exam is drawn.
+    """
+    banks: dict[Path, None] = {}
+    others = []
+    for root in roots:
+        inside = structure_files(root) if root.is_dir() else []
+        topics = [path for path in inside if holds_questions(path)]
+        if topics:
+            banks |= dict.fromkeys(topics)
+            others += [path for path in inside if path not in topics and not is_blueprint(path)]
+        elif holds_questions(root):
+            banks[structure_of(root)] = None
+        else:
+            others.append(root)
+    return list(banks), others

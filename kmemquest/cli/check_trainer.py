@@ -1,12 +1,10 @@
-"""What `kmemquest check` proves of the trainer besides the topics: exams, study map, beliefs."""
+"""What `kmemquest check` proves of the trainer besides the topics: exams, study map."""
 
 from __future__ import annotations
 
-from kmemquest.content import assets_root
 from kmemquest.content.problem import Problem
 from kmemquest.level.library import Library
 from kmemquest.quiz.bank import open_bank
-from kmemquest.quiz.bank_check import check_beliefs
 from kmemquest.quiz.draw import topics
 from kmemquest.quiz.exam_model import blueprint_files, check_blueprint, exams_root
 from kmemquest.quiz.generators import load_generators
@@ -24,5 +22,4 @@ def trainer_problems() -> tuple[int, list[Problem]]:
     problems = [problem for path in exams for problem in check_blueprint(path, bank)]
     levels = [entry.id for entry in Library.open().entries]
     problems += check_study(study_file(), levels, topics(bank))
-    problems += check_beliefs(assets_root() / "quiz")
     return 3 * len(exams) + 1, problems

@@ -12,11 +12,12 @@ from pathlib import Path
 from kmemquest.cli.asking import Ended, print_question, read_answer
 from kmemquest.cli.errors import BadInput
 from kmemquest.cli.language_option import choose_language
+from kmemquest.cli.own_files import bank_of, prove
 from kmemquest.cli.quiz import question_json
 from kmemquest.content.problem import ProblemsFound
 from kmemquest.i18n import _, language
 from kmemquest.quiz.answer_key import settled
-from kmemquest.quiz.bank import Bank, open_bank
+from kmemquest.quiz.bank import Bank
 from kmemquest.quiz.exam import (
     CannotDraw,
     ExamReport,
@@ -35,6 +36,7 @@ from kmemquest.quiz.exam_model import (
 from kmemquest.quiz.exam_print import paper_html, paper_markdown
 from kmemquest.quiz.generators import load_generators
 from kmemquest.quiz.grade import MalformedAnswer
+from kmemquest.quiz.own_bank import OwnBank
 from kmemquest.quiz.presentation import key_text, option_text, prompt_lines
 from kmemquest.quiz.review import note_outside
 from kmemquest.quiz.study import study_map
@@ -53,12 +55,13 @@ def command(arguments: argparse.Namespace) -> int:
     if arguments.blueprint is None:
         return _list(as_json=arguments.json)
     blueprint = _blueprint(arguments.blueprint)
-    bank = open_bank()
+    bank = bank_of(arguments.own)
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(10**6)
     try:
         paper = draw_paper(blueprint, bank, seed)
     except CannotDraw as error:
         raise BadInput(f"{blueprint.id}: {error}") from None
+    prove(bank, [slot.name for slot in paper.slots])
     if arguments.form == "json":
         print(json.dumps(_paper_json(paper, bank, arguments.key), ensure_ascii=False, indent=1))
         return 0
@@ -124,10 +127,13 @@ def _sit(paper: Paper, bank: Bank, *, as_json: bool) -> int:
     if not as_json:
         print(f"{text.title}: {text.about}")
         print(_("Paper {seed}: the same number gives the same paper.").format(seed=paper.seed))
+        if isinstance(bank, OwnBank):
+            print(_("Questions from your files: the answers are not recorded."))
         print(_("Words: an answer; flag, next, back, go N, list, finish."))
     _Walk(sitting, quiet=as_json).go()
     result = report(sitting, now())
-    _save(sitting, result)
+    if not isinstance(bank, OwnBank):
+        _save(sitting, result)
     if as_json:
         shown = {**result.as_json(), "study": _study_json(result)}
         print(json.dumps(shown, ensure_ascii=False, indent=1))

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from kmemquest.cli.errors import BadInput
 from kmemquest.cli.language_option import choose_language
+from kmemquest.cli.own_files import bank_of, prove
 from kmemquest.cli.quiz import check_topic
 from kmemquest.content.problem import ProblemsFound
 from kmemquest.i18n import LANGUAGES, _, language, ngettext
-from kmemquest.quiz.bank import Bank, open_bank
+from kmemquest.quiz.bank import Bank
 from kmemquest.quiz.generator import GENERATORS, generate
 from kmemquest.quiz.generators import load_generators
 from kmemquest.quiz.gift import Dropped, write_gift
@@ -36,13 +37,19 @@ def command(arguments: argparse.Namespace) -> int:
 
 def _export(arguments: argparse.Namespace) -> int:
     if arguments.form in ("csv", "exams-csv"):
+        if arguments.own:
+            raise BadInput("--from goes with anki and gift; your results have no file to come from")
         return _export_results(arguments)
     load_generators()
-    bank = open_bank()
+    languages = LANGUAGES if arguments.both and arguments.form == "anki" else None
+    bank = bank_of(arguments.own, languages)
     for topic in arguments.topic:
         check_topic(bank, topic)
     if not 0 <= arguments.generated <= MOST_GENERATED:
         raise BadInput(f"--generated must lie between 0 and {MOST_GENERATED}")
+    if arguments.generated and not bank.families:
+        raise BadInput("--generated adds questions to topics that ship; leave it out with --from")
+    prove(bank, [e.id for e in bank.entries if not arguments.topic or e.topic in arguments.topic])
     if arguments.form == "anki":
         return _export_anki(arguments, bank)
     text, dropped = write_gift(

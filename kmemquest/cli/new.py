@@ -25,6 +25,8 @@ def command(arguments: argparse.Namespace) -> int:
     target = folder / arguments.name if arguments.kind == "pack" else written[0]
     print(_("Change the lines marked EDIT, then: kmemquest check {path}").format(path=target))
     print(_("Every key and word is explained in {path}").format(path=_guide(arguments.kind)))
+    if arguments.kind == "question":
+        print(_("Answer it yourself: kmemquest quiz {path}").format(path=target))
     return 0
 
 

@@ -150,6 +150,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_pack(commands.add_parser("pack", help="levels of other people: list, install, export"))
 
     quiz = commands.add_parser("quiz", help="answer questions in the terminal")
+    quiz.add_argument(
+        "files", nargs="*", metavar="FILE.yaml", help="ask from these topics of yours (or folders)"
+    )
     quiz.add_argument("--topic", metavar="T", help="only questions of this topic")
     quiz.add_argument("--kind", metavar="K", help="only bank questions of this kind")
     quiz.add_argument("--difficulty", type=int, choices=range(1, 6), metavar="D", help="1 to 5")
@@ -242,6 +245,7 @@ def _add_exam(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     exam.add_argument("--seed", type=int, default=None, metavar="S", help="the paper's number")
     exam.add_argument("--print", choices=("md", "html", "json"), dest="form", help="the paper")
+    _add_from(exam)
     exam.add_argument("--key", action="store_true", help="print it with the key")
     exam.add_argument("--json", action="store_true", help="print the list, or the report, as JSON")
     _add_voice(exam)
@@ -253,6 +257,7 @@ def _add_exchange(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     export.add_argument("form", choices=("anki", "gift", "csv", "exams-csv"), metavar="FORM")
     export.add_argument("file", metavar="FILE", help="what to write; - for standard output")
     export.add_argument("--topic", action="append", default=[], metavar="T", help="repeatable")
+    _add_from(export)
     export.add_argument(
         "--generated", type=int, default=0, metavar="N", help="so many of each family"
     )
@@ -268,6 +273,18 @@ def _add_exchange(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     bring.add_argument("--json", action="store_true", help="print what was done as JSON")
     _add_voice(bring)
     bring.set_defaults(command=_lazy("exchange"), direction="import")
+
+
+def _add_from(parser: argparse.ArgumentParser) -> None:
+    """Add the files whose questions take the place of the bank's."""
+    parser.add_argument(
+        "--from",
+        action="append",
+        default=[],
+        dest="own",
+        metavar="FILE.yaml",
+        help="questions of this topic of yours (or folder) instead of the bank's; repeatable",
+    )
 
 
 def _add_voice(parser: argparse.ArgumentParser) -> None:

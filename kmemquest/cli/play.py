@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 
 from kmemquest.cli.errors import BadInput
 from kmemquest.cli.language_option import choose_language
-from kmemquest.cli.level_argument import find_level, read_answers
+from kmemquest.cli.level_argument import find_level, find_workpiece, read_answers
 from kmemquest.level.attempt import AnswerError, Attempt
 from kmemquest.level.load import Level
 from kmemquest.level.plain import verdict_lines
@@ -36,13 +37,15 @@ def command(arguments: argparse.Namespace) -> int:
         return watch(arguments.level, answers, as_json=arguments.json)
     if arguments.watch and not arguments.plain:
         return watch_on_screen(arguments.level, arguments.language)
-    level = find_level(arguments.level)
     if arguments.headless or arguments.json:
-        return headless(level, answers, as_json=arguments.json)
+        return headless(arguments.level, answers, as_json=arguments.json)
     if arguments.plain:
         from kmemquest.cli.plain_play import play_and_save
 
+        level, notice = find_workpiece(arguments.level)
+        tell_unfinished(notice)
         return play_and_save(level, answers)
+    find_level(arguments.level)
     from kmemquest.tui.app import run
 
     return run(level=arguments.level, language=arguments.language)
@@ -74,8 +77,16 @@ def attempt(
     return recording, judge(level, recording)
 
 
-def headless(level: Level, answers: dict[str, str], *, as_json: bool) -> int:
+def tell_unfinished(notice: str, *, as_json: bool = False) -> None:
+    """Print the line about an unfinished level, if there is one; JSON keeps its stream."""
+    if notice:
+        print(notice, file=sys.stderr if as_json else sys.stdout, flush=True)
+
+
+def headless(word: str, answers: dict[str, str], *, as_json: bool) -> int:
     """Run the answers once and print the verdict."""
+    level, notice = find_workpiece(word)
+    tell_unfinished(notice, as_json=as_json)
     recording, verdict = attempt(level, answers)
     if as_json:
         print(json.dumps(verdict_json(level, recording, verdict), ensure_ascii=False, indent=1))
@@ -95,7 +106,7 @@ def watch(word: str, answers: dict[str, str], *, as_json: bool) -> int:
         if now != seen:
             seen = now
             try:
-                status = headless(find_level(word), answers, as_json=as_json)
+                status = headless(word, answers, as_json=as_json)
             except BadInput as error:
                 print(error, flush=True)
             print("—", flush=True)

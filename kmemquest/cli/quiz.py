@@ -5,20 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shlex
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from kmemquest.cli.asking import Ended, ask, print_feedback, print_question
 from kmemquest.cli.errors import BadInput
 from kmemquest.cli.language_option import choose_language
+from kmemquest.cli.own_files import bank_of, prove
 from kmemquest.i18n import _, language, ngettext
 from kmemquest.quiz.answer_key import NoKey, settled
-from kmemquest.quiz.bank import Bank, open_bank
+from kmemquest.quiz.bank import Bank
 from kmemquest.quiz.draw import draw, shuffled, topics
 from kmemquest.quiz.generator import GENERATORS, generate
 from kmemquest.quiz.generators import load_generators
 from kmemquest.quiz.grade import Grade
+from kmemquest.quiz.own_bank import OwnBank
 from kmemquest.quiz.presentation import key_text
 from kmemquest.quiz.question import KINDS, Question
 from kmemquest.quiz.review import note_outside
@@ -29,14 +33,18 @@ def command(arguments: argparse.Namespace) -> int:
     """Draw questions and ask them; exit 0 when every one was answered rightly."""
     choose_language(arguments.language)
     load_generators()
-    bank = open_bank()
+    bank = bank_of(arguments.files)
     if not 1 <= arguments.count <= 1000:
         raise BadInput("--count must lie between 1 and 1000")
     seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(10**6)
     questions = _chosen(bank, arguments, seed)
+    prove(bank, [question.id for question in questions])
     if arguments.json:
         print(json.dumps([question_json(each) for each in questions], ensure_ascii=False, indent=1))
         return 0
+    if isinstance(bank, OwnBank):
+        print(_("Questions from your files: the answers are not recorded."))
+        return ask_all(questions, seed, bank)
     store = Store.open()
     try:
         return ask_all(questions, seed, bank, lambda result: note_outside(store, result, _now()))
@@ -75,6 +83,9 @@ def _chosen(bank: Bank, arguments: argparse.Namespace, seed: int) -> tuple[Quest
 def check_topic(bank: Bank, topic: str | None) -> None:
     """Refuse an unknown topic with the list of topics."""
     if topic is not None and topic not in topics(bank):
+        file = topic if topic.endswith(".yaml") else f"{topic}.yaml"
+        if Path(file).is_file():
+            raise BadInput(f"no topic {topic!r}, but a file: kmemquest quiz {shlex.quote(file)}")
         raise BadInput(f"no topic {topic!r}: there are {', '.join(topics(bank))}")
 
 
@@ -82,9 +93,12 @@ def _named(bank: Bank, name: str, seed: int) -> Question:
     family, _hash, number = name.partition("#")
     if name in bank:
         return shuffled(bank.question(name, language()), random.Random(seed))
-    if family in GENERATORS:
+    if family in GENERATORS and bank.families:
         chosen = int(number) if number.isascii() and number.isdigit() else seed
         return generate(family, chosen, language())
+    if not bank.families:
+        there = ", ".join(entry.id for entry in bank.entries)
+        raise BadInput(f"no question {name!r} in these files: there are {there}")
     raise BadInput(f"no question {name!r}: see kmemquest quiz --json, or a family and #seed")
 
 

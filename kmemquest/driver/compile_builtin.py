@@ -68,6 +68,9 @@ class Builtins(Assigning):
                 else self.type_of(arguments[0])
             )
             return self.text(ctype.spelled())
+        if name == "__kmq_size_known":
+            fixed = self._builtin_object_size([arguments[0]], node).const != ULONG.mask
+            return constant(int(fixed or self._lasting_size(arguments[0]) is not None), INT)
         if name == "__kmq_line":
             return constant(self.here.line, INT)
         if name == "__sync_synchronize":
@@ -209,18 +212,55 @@ class Builtins(Assigning):
 
         body = self.function_symbol.node.body if self.function_symbol is not None else None
         call = only_source(body, name) if body is not None else None
-        callee = self.lookup(call.name.name) if call and isinstance(call.name, ast.ID) else None
-        declared = callee.attribute("alloc_size") if callee is not None else None
-        if declared is None:
+        indices = self._allocation_indices(call)
+        if not indices:
             return None
-        indices = tuple(int(word) for word in declared.arguments if word.isdigit())
         self.silent += 1
         try:
             return allocated_size(call, indices, self.integer_constant_or_none)
         finally:
             self.silent -= 1
 
-    _builtin_dynamic_object_size = _builtin_object_size
+    def _allocation_indices(self, call: Any) -> tuple[int, ...]:
+        """The arguments (from 1) that a function's alloc_size names; none without one."""
+        callee = self.lookup(call.name.name) if call and isinstance(call.name, ast.ID) else None
+        declared = callee.attribute("alloc_size") if callee is not None else None
+        if declared is None:
+            return ()
+        return tuple(int(word) for word in declared.arguments if word.isdigit())
+
+    def _builtin_dynamic_object_size(self, arguments: list[Any], node: Any) -> Value:
+        """The same, computed at run time where the size of an allocation lasts."""
+        known = self._builtin_object_size(arguments, node)
+        if known.const not in (0, ULONG.mask):
+            return known
+        return self._lasting_size(arguments[0]) or known
+
+    def _lasting_size(self, pointer: Any) -> Value | None:
+        from kmemquest.driver.allocation_size import (
+            lasting_arguments,
+            lasts,
+            only_source,
+            parameter_names,
+        )
+
+        while isinstance(pointer, ast.Cast):
+            pointer = pointer.expr
+        function = self.function_symbol
+        if function is None or not isinstance(pointer, ast.ID):
+            return None
+        body = function.node.body
+        call = only_source(body, pointer.name)
+        if call is None:
+            return None
+        indices = self._allocation_indices(call)
+        parameters = parameter_names(function.node)
+        chosen = lasting_arguments(call, indices, lambda node: lasts(node, body, parameters))
+        if not chosen:
+            return None
+        values = [self.convert(self.value(argument), ULONG) for argument in chosen]
+        product = " * ".join(f"({value.code})" for value in values)
+        return Value(ULONG, f"({product} & {ULONG.mask:#x})", depth=values[0].depth + 2)
 
     def _builtin_add_overflow(self, arguments: list[Any], node: Any) -> Value:
         return self._overflow("+", arguments, node)

@@ -114,7 +114,7 @@ class Preprocessor:
                 hint = "a driver is one file here: put the contents of the header into it"
             elif name in _USER_HEADERS:
                 hint = _USER_HEADERS[name]
-            elif near := get_close_matches(name, _shipped(), n=1, cutoff=0.8):
+            elif near := get_close_matches(name, shipped_headers(), n=1, cutoff=0.8):
                 hint = f"did you mean <{near[0]}>? {hint}"
             self.sink.error(place, f"{name}: No such file or directory", hint)
             raise BuildStop
@@ -340,7 +340,7 @@ class Preprocessor:
 
 
 @cache
-def _shipped() -> list[str]:
+def shipped_headers() -> list[str]:
     """Return the names of the headers that can be included."""
     return sorted(str(path.relative_to(INCLUDE_FOLDER)) for path in INCLUDE_FOLDER.rglob("*.h"))
 

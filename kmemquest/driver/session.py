@@ -239,7 +239,13 @@ class DriverSession:
         if self.module.name in modules:
             modules.remove(self.module.name)
 
+    def _note_built_in(self) -> None:
+        """A module has no initcalls that can be called by name: this is part of the kernel."""
+        if not self.loaded and self.module.name not in self.machine.checks.modules:
+            self.machine.checks.built_in.add(self.module.name)
+
     def _initcall(self, step: ScriptStep) -> StepResult:
+        self._note_built_in()
         name = step.values["function"]
         return StepResult(step, signed(self._call_by_name("initcall", name, ())))
 
@@ -255,6 +261,7 @@ class DriverSession:
         if machine.phase != "memblock":
             raise ScriptError("boot: the machine has booted already")
         results: list[int] = []
+        self._note_built_in()
 
         def initcalls() -> None:
             self._install_hooks()

@@ -156,25 +156,12 @@ def load_level(
         texts, wrong_texts = _load_texts(path, file, None, languages)
         raise ProblemsFound([*problems, *wrong_texts])
     model = msgspec.convert(document.data, LevelFile)
-    reader = _Reader(document, model, path)
+    reader = LevelReader(document, model, path)
     reader.check_all()
     texts, wrong_texts = _load_texts(path, file, model, languages)
     if reader.problems or wrong_texts:
         raise ProblemsFound([*reader.problems, *wrong_texts])
-    assert reader.stars is not None
-    assert reader.probe is not None
-    return Level(
-        path,
-        model,
-        texts,
-        tuple(reader.goals),
-        reader.stars,
-        reader.probe,
-        reader.slot_probes,
-        hashlib.sha256(path.read_bytes()).hexdigest(),
-        document,
-        reader.sweep_probe,
-    )
+    return reader.level(texts)
 
 
 def text_path(level: Path, lang: str) -> Path:
@@ -216,7 +203,7 @@ def goals_of(hint: Hint) -> list[str]:
     return [hint.on] if isinstance(hint.on, str) else hint.on
 
 
-class _Reader:
+class LevelReader:
     """Everything that the shape of the file cannot say."""
 
     def __init__(self, document: Document, model: LevelFile, path: Path) -> None:
@@ -232,6 +219,15 @@ class _Reader:
 
     def check_all(self) -> None:
         """Run every check; problems are collected."""
+        self.check_what_runs()
+        self._check_wrong()
+        self._check_hints()
+        self.problems += completeness(self.document, self.model)
+        self.problems += show_problems(self.document, self.model, self.goal_ids())
+        self.problems += sweep_problems(self.document, self.model)
+
+    def check_what_runs(self) -> None:
+        """Check what a run needs: machine, driver, slots, script, goals, questions, solution."""
         if self.model.id != self.path.stem:
             hint = f"write id: {self.path.stem}, or rename the file"
             self._wrong(("id",), f"the id must be the file's name, {self.path.stem!r}", hint)
@@ -240,11 +236,25 @@ class _Reader:
         self._check_script()
         self._read_goals()
         self._read_predictions()
-        self._check_answers()
-        self._check_hints()
-        self.problems += completeness(self.document, self.model)
-        self.problems += show_problems(self.document, self.model, self._goal_ids())
-        self.problems += sweep_problems(self.document, self.model)
+        if self.model.solution:
+            self._check_answer_set(self.model.solution, ("solution",), whole=True)
+
+    def level(self, texts: Mapping[str, LevelText]) -> Level:
+        """Return the level; only when no problem was found in what runs."""
+        assert self.stars is not None
+        assert self.probe is not None
+        return Level(
+            self.path,
+            self.model,
+            texts,
+            tuple(self.goals),
+            self.stars,
+            self.probe,
+            self.slot_probes,
+            hashlib.sha256(self.path.read_bytes()).hexdigest(),
+            self.document,
+            self.sweep_probe,
+        )
 
     def _wrong(self, path: YamlPath, message: str, hint: str = "", *, key: bool = False) -> None:
         self.problems.append(self.document.problem(path, message, hint, key=key))
@@ -262,7 +272,8 @@ class _Reader:
         column = offset - (driver.rfind("\n", 0, offset) + 1) + 3
         self.problems.append(Problem(self.document.file, line, column, message, hint))
 
-    def _goal_ids(self) -> list[str]:
+    def goal_ids(self) -> list[str]:
+        """Ids of all goals that the author wrote, and of the slots that are goals themselves."""
         named = [name for name, slot in self.model.slots.items() if slot.kind in NAMED]
         return [g.id for g in self.model.goals] + [f.id for f in self.model.forbid] + named
 
@@ -380,7 +391,7 @@ class _Reader:
 
     def _read_goals(self) -> None:
         model = self.model
-        ids = self._goal_ids()
+        ids = self.goal_ids()
         for twice in duplicates(ids):
             hint = "goals, forbid and predict or diagnose slots need different ids"
             self._wrong(("goals",), f"the goal id {twice!r} is there twice", hint)
@@ -444,10 +455,8 @@ class _Reader:
             self.problems += found.problems
             self.sweep_probe = found.value
 
-    def _check_answers(self) -> None:
-        if self.model.solution:
-            self._check_answer_set(self.model.solution, ("solution",), whole=True)
-        known = [*self._goal_ids(), RUNS_TO_THE_END]
+    def _check_wrong(self) -> None:
+        known = [*self.goal_ids(), RUNS_TO_THE_END]
         for index, wrong in enumerate(self.model.wrong):
             self._check_answer_set(wrong.answers, ("wrong", index, "answers"), whole=False)
             if wrong.fails not in known:
@@ -476,7 +485,7 @@ class _Reader:
                 self._wrong(path, f"the solution leaves slot {name!r} open", f"add {name}: …")
 
     def _check_hints(self) -> None:
-        known = [*self._goal_ids(), RUNS_TO_THE_END]
+        known = [*self.goal_ids(), RUNS_TO_THE_END]
         for index, hint in enumerate(self.model.hints):
             for goal in goals_of(hint):
                 if goal not in known:

@@ -16,7 +16,7 @@ from kmemquest.level.model import WRITTEN
 from kmemquest.level.predicate import Predicate
 from kmemquest.level.probes import answer_label
 from kmemquest.level.recording import Recording
-from kmemquest.level.verdict import GoalResult, Verdict
+from kmemquest.level.verdict import GoalResult, Verdict, remark_of
 from kmemquest.level.views.viewset import StepViews
 from kmemquest.level.why import tell
 
@@ -157,8 +157,8 @@ def verdict_lines(level: Level, recording: Recording, verdict: Verdict) -> Itera
         if verdict.rule.silently:
             yield _("On a production kernel: {what}").format(what=verdict.rule.silently)
         yield _("Read: {reference}").format(reference=verdict.rule.reference)
-    if verdict.misconception is not None:
-        yield from level.text().wrong[verdict.misconception].rstrip().split("\n")
+    if remark := remark_of(level, verdict).rstrip():
+        yield from remark.split("\n")
     yield from _figures(verdict)
     if verdict.predicted is not None:
         said = _("Your prediction was right: {truth}.")

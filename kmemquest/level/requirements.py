@@ -26,14 +26,8 @@ _CHINESE: Final = re.compile(r"[\u4e00-\u9fff]")
 
 def completeness(document: Document, model: LevelFile) -> list[Problem]:
     """Tell what is missing, or must not be there: a level, a checkpoint, a student's copy."""
-    problems = _student(document, model) if model.student else _full(document, model)
-    named = any(slot.kind in NAMED for slot in model.slots.values())
-    if not model.goals and not model.forbid and not named:
-        problems.append(
-            document.problem(
-                ("goals",), "a level needs a goal", "e.g. {id: clean, require: no-report}"
-            )
-        )
+    problems = needed_to_run(document, model)
+    problems += _student(document, model) if model.student else _full(document, model)
     if model.checkpoint:
         if model.teaches is not None:
             hint = "a checkpoint mixes what its world has taught: write teaches: null"
@@ -53,15 +47,32 @@ def completeness(document: Document, model: LevelFile) -> list[Problem]:
         if model.uses.count(word) > 1:
             problems.append(document.problem(("uses",), f"{word!r} is there twice", "keep one"))
     for name, slot in model.slots.items():
-        problems += _slot(document, name, slot, model)
+        problems += _slot(document, name, slot)
+    return problems
+
+
+def needed_to_run(document: Document, model: LevelFile) -> list[Problem]:
+    """Tell what is missing without which a level cannot be run, however unfinished it is."""
+    problems = []
+    if not model.solution and not model.student:
+        hint = "add solution: {SLOT: OPTION}"
+        problems.append(document.problem(("solution",), "the key 'solution' is missing", hint))
+    named = any(slot.kind in NAMED for slot in model.slots.values())
+    if not model.goals and not model.forbid and not named:
+        problems.append(
+            document.problem(
+                ("goals",), "a level needs a goal", "e.g. {id: clean, require: no-report}"
+            )
+        )
+    for name, slot in model.slots.items():
+        if slot.kind in NAMED and takes_a_line(slot):
+            for option, text in slot.options.items():
+                problems += _line_option(document, name, option, text, _as_it_stands(model))
     return problems
 
 
 def _full(document: Document, model: LevelFile) -> list[Problem]:
     problems = []
-    if not model.solution:
-        hint = "add solution: {SLOT: OPTION}"
-        problems.append(document.problem(("solution",), "the key 'solution' is missing", hint))
     if len(model.wrong) < WRONG_ANSWERS:
         message = f"expected at least {WRONG_ANSWERS} wrong answers, found {len(model.wrong)}"
         hint = "add wrong: - {answers: …, fails: GOAL, misconception: BELIEF}"
@@ -87,7 +98,7 @@ def _student(document: Document, model: LevelFile) -> list[Problem]:
     return problems
 
 
-def _slot(document: Document, name: str, slot: Slot, model: LevelFile) -> list[Problem]:
+def _slot(document: Document, name: str, slot: Slot) -> list[Problem]:
     problems = []
     for option in slot.names:
         if option in TELLING_NAMES:
@@ -107,8 +118,6 @@ def _slot(document: Document, name: str, slot: Slot, model: LevelFile) -> list[P
             problems.append(
                 document.problem(("slots", name, "options", option), message, "keep one")
             )
-        if slot.kind in NAMED and takes_a_line(slot):
-            problems += _line_option(document, name, option, text, _as_it_stands(model))
     return problems
 
 

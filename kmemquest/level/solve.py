@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from kmemquest.i18n import _, ngettext
 from kmemquest.level.attempt import Attempt, answer_text
 from kmemquest.level.diagnose import NAMED
 from kmemquest.level.goals_memory import duration
@@ -35,6 +36,9 @@ FAMILIES: Final = (
 )
 """Allocators that take the same arguments."""
 
+NOTHING_ANSWERED: Final = "nothing answered"
+"""Name of the loophole of a level that asks for no answer."""
+
 _BASE_FLAG: Final = re.compile(r"\bGFP_(?:KERNEL|ATOMIC|NOWAIT|NOIO|NOFS)\b")
 
 
@@ -49,6 +53,8 @@ class Solved:
     failed: tuple[str, ...]
     figures: Figures
     tried: bool = False
+    declared_wrong: bool = False
+    """Whether the level says of this answer that it fails."""
 
     def as_json(self) -> dict[str, object]:
         """Return one row of `kmemquest solve --json`."""
@@ -63,6 +69,7 @@ class Solved:
             "worst_ns": figures.worst_ns,
             "peak_pages": figures.peak_pages,
             "unwritten": self.tried,
+            "declared_wrong": self.declared_wrong,
         }
 
 
@@ -170,6 +177,7 @@ def _row(key: tuple[tuple[str, str], ...], verdict: Verdict, *, tried: bool) -> 
         verdict.failed_goals,
         verdict.figures,
         tried,
+        verdict.misconception is not None,
     )
 
 
@@ -212,7 +220,7 @@ def _loopholes(level: Level, rows: list[Solved]) -> Iterator[str]:
     solution = tuple(sorted(level.file.solution.items()))
     for row in rows:
         if row.passed and not row.answers:
-            yield "nothing answered"
+            yield NOTHING_ANSWERED
         elif row.passed and row.stars == 3 and row.answers != solution:
             yield ", ".join(f"{slot}={answer}" for slot, answer in row.answers)
 
@@ -228,30 +236,49 @@ def table(solution: Solution) -> Iterator[str]:
     """Tell a solution line by line: the table, par, star limits, what wins for nothing."""
     for row in sorted(solution.rows, key=lambda row: (-row.passed, -row.stars, row.tried)):
         stars = "★" * row.stars + "·" * (3 - row.stars) if row.passed else "–  "
-        words = ", ".join(f"{slot}={answer}" for slot, answer in row.answers) or "(nothing)"
+        words = ", ".join(f"{slot}={answer}" for slot, answer in row.answers) or _("(nothing)")
         mark = "+ " if row.tried else "  "
         yield f"{stars} {_cost(row.figures):32} {mark}{words}{_why(row)}"
     par = solution.par
-    yield f"par: {_figures(par['waste'], par['worst_ns'], par['peak_pages'])}"
+    cost = _figures(par["waste"], par["worst_ns"], par["peak_pages"])
+    yield _("par: {cost}").format(cost=cost)
     for stars, limit in solution.star_limits().items():
         if limit["answers"]:
             cost = _figures(limit["waste"], limit["worst_ns"], limit["peak_pages"])
-            yield f"{'★' * int(stars)}: {limit['answers']} answers, up to {cost}"
-    for habit in solution.habits:
-        yield f"habit that passes: {habit}"
-    for loophole in solution.loopholes:
-        yield f"wins with three stars besides the solution: {loophole}"
-    if solution.left_out:
-        yield f"{solution.left_out} more answers were not tried"
+            yield ngettext(
+                "{stars}: {n} answer, up to {cost}", "{stars}: {n} answers, up to {cost}",
+                int(limit["answers"]),
+            ).format(stars="★" * int(stars), n=limit["answers"], cost=cost)  # fmt: skip
+    yield from _warnings(solution)
     tried = sum(row.tried for row in solution.rows)
-    passing = len(solution.passing)
-    yield f"{len(solution.rows)} answers, {passing} pass; {tried} (+) are in no option"
+    yield _("{n} answers, {passing} pass; {tried} (+) are in no option").format(
+        n=len(solution.rows), passing=len(solution.passing), tried=tried
+    )
+
+
+def _warnings(solution: Solution) -> Iterator[str]:
+    """Tell what an author should think about, each in one line."""
+    if solution.habits:
+        yield _("habits that pass: {habits}").format(habits="; ".join(solution.habits))
+    if NOTHING_ANSWERED in solution.loopholes:
+        yield _("it passes with nothing answered")
+    wins = len([each for each in solution.loopholes if each != NOTHING_ANSWERED])
+    if wins:
+        yield ngettext(
+            "{n} answer besides the solution wins three stars",
+            "{n} answers besides the solution win three stars",
+            wins,
+        ).format(n=wins)
+    if solution.left_out:
+        yield ngettext(
+            "{n} more answer was not tried", "{n} more answers were not tried", solution.left_out
+        ).format(n=solution.left_out)
 
 
 def _why(row: Solved) -> str:
-    if row.passed:
-        return ""
-    return f"  [{row.outcome}: {', '.join(row.failed)}]"
+    if not row.passed:
+        return f"  [{row.outcome}: {', '.join(row.failed)}]"
+    return "  " + _("[declared wrong, but it passes]") if row.declared_wrong else ""
 
 
 def _cost(figures: Figures) -> str:
@@ -261,9 +288,9 @@ def _cost(figures: Figures) -> str:
 def _figures(waste: float | None, worst: float | None, pages: float | None) -> str:
     parts = []
     if waste is not None:
-        parts.append(f"waste {round(waste * 100)} %")
+        parts.append(_("waste {percent} %").format(percent=round(waste * 100)))
     if worst is not None:
         parts.append(duration(int(worst)))
     if pages is not None:
-        parts.append(f"{int(pages)} pages")
+        parts.append(ngettext("{n} page", "{n} pages", int(pages)).format(n=int(pages)))
     return ", ".join(parts)

@@ -137,6 +137,20 @@ def judge(level: Level, recording: Recording) -> Verdict:
     )
 
 
+def remark_of(level: Level, verdict: Verdict) -> str:
+    """Return what the author says to this answer; empty unless it is declared wrong.
+
+    To one that passes nobody says why it fails: the level contradicts itself, and that is told.
+    """
+    if verdict.misconception is None:
+        return ""
+    if verdict.passed:
+        return _(
+            "The level declares this answer wrong, and it passes: `kmemquest check` refuses it."
+        )
+    return level.text().wrong[verdict.misconception]
+
+
 def verdict_json(level: Level, recording: Recording, verdict: Verdict) -> dict[str, object]:
     """Return what `kmemquest play --headless --json` prints."""
     del level

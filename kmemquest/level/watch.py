@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kmemquest.content.problem import Problem, ProblemsFound
-from kmemquest.level.library import languages_beside
-from kmemquest.level.load import Level, load_level
+from kmemquest.level.load import Level
+from kmemquest.level.unfinished import load_unfinished
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,12 @@ class Reload:
 
     level: Level | None
     problems: tuple[Problem, ...]
+    unfinished: str = ""
+    """One line that tells how much of a level that runs is not there yet."""
 
     @property
     def sound(self) -> bool:
-        """Whether the files can be read as they are now."""
+        """Whether the level can be played as its files are now."""
         return not self.problems
 
     def lines(self) -> tuple[str, ...]:
@@ -49,10 +51,11 @@ class LevelWatch:
             return None
         self._seen = now
         try:
-            self._level = load_level(self.path, languages=languages_beside(self.path))
-        except ProblemsFound as found:
-            return Reload(self._level, found.problems)
-        return Reload(self._level, ())
+            found = load_unfinished(self.path)
+        except ProblemsFound as error:
+            return Reload(self._level, error.problems)
+        self._level = found.level
+        return Reload(found.level, (), found.notice())
 
     def _stamps(self) -> dict[str, tuple[int, int]]:
         stamps = {}

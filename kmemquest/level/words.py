@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ from kmemquest.content.safe_yaml import read_yaml
 from kmemquest.level.predicate import Predicate, load_predicates
 from kmemquest.level.probes import probe_targets
 from kmemquest.level.reports import ALIASES, KINDS
+from kmemquest.level.step_words import STEPS
 
 HEAD: Final = """\
 # The words of a level file
@@ -26,6 +28,13 @@ HEAD: Final = """\
 Behind each word stands a line of a level of the campaign that uses it: open that level to see it
 at work.
 """
+MEANINGS: Final[dict[str, str]] = {
+    "waste-below": "`needed`: bytes that one allocation is needed for, instead of those that its "
+    "call asks for (a whole page from __get_free_page() counts as asked for whole).",
+    "zeroed-before-user": "Memory is zeroed when it is allocated unless the machine's options say "
+    "init_on_alloc=0; so a lesson on stale memory needs that option.",
+}
+"""What neither the summary nor the names of parameters say."""
 _PLAIN: Final = re.compile(r"[\w./+-][\w ./+-]*")
 _OTHER: Final = re.compile(
     r"[-+]?\d[\d_.]*(e[-+]?\d+)?|0x[\da-f]+|0o[0-7]+|true|false|yes|no|on|off|null", re.IGNORECASE
@@ -49,7 +58,7 @@ UNUSED: Final[dict[str, str]] = {
 def reference() -> str:
     """Return the whole reference as Markdown."""
     used = _used()
-    parts = [HEAD, *_goals(used), *_probes(), *_steps(used), *_kinds()]
+    parts = [HEAD, *_goals(used), *_probes(), *_steps(used), *_kinds(), "", *_headers()]
     return "\n".join(parts)
 
 
@@ -64,6 +73,8 @@ def _goals(used: dict[str, tuple[str, str]]) -> Iterator[str]:
         yield f"- **`{word}`**: {summary}"
         if fields := ", ".join(_fields(kind)):
             yield f"  Parameters: {fields}."
+        if word in MEANINGS:
+            yield f"  {MEANINGS[word]}"
         if example := _example(word, used):
             yield f"  {example}"
     yield ""
@@ -93,11 +104,35 @@ def _probes() -> Iterator[str]:
 
 
 def _steps(used: dict[str, tuple[str, str]]) -> Iterator[str]:
-    from kmemquest.driver.script import WORDS
-
     yield "## Steps of a script"
     yield ""
-    yield from (f"- **`{word}`** {_example(word, used)}" for word in WORDS)
+    yield "In brackets what holds if a parameter is left out. `{WORD: value}` sets the short form."
+    yield ""
+    for word, step in STEPS.items():
+        yield f"- **`{word}`**: {step.what}"
+        parameters = [
+            f"`{name}`{' (the short form)' if name == step.short else ''}: {meaning}"
+            for name, meaning in step.parameters.items()
+        ]
+        if parameters:
+            yield f"  Parameters: {'; '.join(parameters)}."
+        yield f"  {_example(word, used)}"
+    yield ""
+
+
+def _headers() -> Iterator[str]:
+    from kmemquest.driver.header_index import INCLUDE_FOLDER
+    from kmemquest.driver.preprocess import shipped_headers
+
+    yield "## Kernel headers"
+    yield ""
+    yield "A driver may include these, and call the functions that they declare; whoever forgets"
+    yield "an include is told which one it is. They lie in"
+    yield str(INCLUDE_FOLDER)
+    yield ""
+    yield from textwrap.wrap(
+        ", ".join(shipped_headers()), 100, break_on_hyphens=False, break_long_words=False
+    )
     yield ""
 
 

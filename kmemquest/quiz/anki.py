@@ -78,7 +78,7 @@ def _questions(bank: Bank, name: str, topics: Sequence[str], generated: int) -> 
         if not topics or entry.topic in topics:
             yield shuffled(settled(bank.question(entry.id, name)), random.Random(entry.id))
     for family in sorted(GENERATORS):
-        if not topics or GENERATORS[family].topic in topics:
+        if bank.families and (not topics or GENERATORS[family].topic in topics):
             yield from (generate(family, seed, name) for seed in range(1, generated + 1))
 
 

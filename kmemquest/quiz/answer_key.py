@@ -14,6 +14,14 @@ class NoKey(ValueError):
     """The experiment of a question does not lead to a key; tells why. Never of a proven bank."""
 
 
+class NotRun(NoKey):
+    """The experiment of a question cannot be run; `reason` tells which part of it is wrong."""
+
+    def __init__(self, name: str, reason: BadExperiment) -> None:
+        self.reason = reason
+        super().__init__(f"{name}: {reason}")
+
+
 def findings_of(question: Question) -> Findings:
     """Run the experiment of a question (or remember the last run); NoKey if it has none."""
     if question.experiment is None:
@@ -22,7 +30,7 @@ def findings_of(question: Question) -> Findings:
     try:
         return run_experiment(question.experiment, proc_files(looked_at))
     except BadExperiment as error:
-        raise NoKey(f"{question.id}: {error}") from None
+        raise NotRun(question.id, error) from None
 
 
 def settled(question: Question) -> Question:
@@ -101,7 +109,7 @@ def try_code(question: Question, code: str) -> tuple[Findings, object | None]:
     try:
         findings = run_experiment(question.experiment.with_code(code), proc_files(question.goals))
     except BadExperiment as error:
-        raise NoKey(f"{question.id}: {error}") from None
+        raise NotRun(question.id, error) from None
     if findings.outcome == "does-not-compile":
         return findings, {"outcome": "ran"}
     return findings, first_failed(question.goals, findings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 from kmemquest.content import assets_root
 from kmemquest.content.safe_yaml import read_yaml
@@ -21,6 +22,9 @@ __all__ = ["Bank", "IndexEntry", "check_bank_file", "open_bank", "structure_file
 
 class Bank:
     """All topics of a folder. Only the index is read at first; a topic is read when asked for."""
+
+    families: ClassVar[bool] = True
+    """Whether questions made by generators are drawn together with the bank's own."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

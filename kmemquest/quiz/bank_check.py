@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,12 @@ from kmemquest.i18n import LANGUAGES
 from kmemquest.quiz.bank_index import scan
 from kmemquest.quiz.bank_model import BankFile, Entry, EntryText, TextFile
 from kmemquest.quiz.bank_proof import proof_problems
+from kmemquest.quiz.bank_references import (
+    belief_problems,
+    character_problems,
+    id_problems,
+    source_problems,
+)
 from kmemquest.quiz.expectation import expectation_mistake, measure_mistake
 from kmemquest.quiz.experiment import HOLE
 
@@ -41,35 +48,67 @@ _OF_KINDS: Final = tuple(sorted({name for names in _TAKES.values() for name in n
 MAX_DECOYS: Final = 2
 
 
-def check_bank_file(path: Path) -> tuple[int, list[Problem]]:
-    """Return how many questions a structure file holds, and all that is wrong with it.
+@dataclass(frozen=True, slots=True)
+class TopicFiles:
+    """A topic as it was read: its structure file and its words by language."""
 
-    Both languages must word every question and every option, and nothing else; every experiment
-    is run. Experiments are run only when the structure is sound.
+    path: Path
+    document: Document
+    topic: BankFile
+    words: dict[str, TextFile]
+    sound: bool
+    """Whether the structure is sound enough to run its experiments."""
+
+
+def read_topic(
+    path: Path, languages: Sequence[str] = LANGUAGES
+) -> tuple[TopicFiles | None, list[Problem]]:
+    """Return a topic with all that is wrong with its files; nothing is run.
+
+    None without a structure to speak of. Each of the languages must word every question and every
+    option, and nothing else.
     """
     try:
         document = read_yaml(path)
         topic = convert(document, BankFile)
     except ProblemsFound as found:
-        return 0, list(found.problems)
+        return None, list(found.problems)
     problems = _structure_problems(document, topic, path)
-    if not problems:
-        problems = proof_problems(document, topic)
-    for language in LANGUAGES:
+    sound = not problems
+    problems += source_problems(document, topic)
+    problems += id_problems(document, topic, path)
+    words: dict[str, TextFile] = {}
+    in_words: list[Problem] = []
+    for language in languages:
         text_path = path.with_name(f"{path.stem}.{language}.yaml")
         try:
-            words = read_yaml(text_path)
-            problems += _text_problems(words, convert(words, TextFile), topic, language)
+            text = read_yaml(text_path)
+            words[language] = convert(text, TextFile)
+            in_words += _text_problems(text, words[language], topic, language)
         except ProblemsFound as found:
-            problems += found.problems
-    return len(topic.questions), problems
+            in_words += found.problems
+    problems += belief_problems(document, topic, path, words)
+    return TopicFiles(path, document, topic, words, sound), problems + in_words
+
+
+def check_bank_file(path: Path) -> tuple[int, list[Problem]]:
+    """Return how many questions a structure file holds, and all that is wrong with it.
+
+    Every experiment is run, but only when the structure is sound.
+    """
+    files, problems = read_topic(path)
+    if files is None:
+        return 0, problems
+    if files.sound:
+        problems = proof_problems(files.document, files.topic) + problems
+    return len(files.topic.questions), problems
 
 
 # --- structure ----------------------------------------------------------------------------
 
 
 def _structure_problems(document: Document, topic: BankFile, path: Path) -> list[Problem]:
-    problems = []
+    problems = character_problems(document)
     if topic.topic != path.stem:
         problems.append(
             document.problem(
@@ -268,7 +307,7 @@ class _Entry:
 def _text_problems(
     document: Document, text: TextFile, topic: BankFile, language: str
 ) -> list[Problem]:
-    problems = []
+    problems = character_problems(document)
     if text.language != language:
         problems.append(
             document.problem(("language",), f"expected {language}, found {text.language}")
@@ -333,24 +372,3 @@ def _same_names(
         for each in found
         if each not in wanted
     ]
-
-
-def check_beliefs(folder: Path) -> list[Problem]:
-    """Return a problem for each misconception of a folder that no topic words in a language."""
-    from kmemquest.quiz.bank_index import structure_files
-
-    problems = []
-    read = [(path, convert(read_yaml(path), BankFile)) for path in structure_files(folder)]
-    for language in LANGUAGES:
-        words: set[str] = set()
-        for path, _topic in read:
-            text_path = path.with_name(f"{path.stem}.{language}.yaml")
-            words |= set(convert(read_yaml(text_path), TextFile).beliefs)
-        for path, topic in read:
-            used = {belief for entry in topic.questions for belief in entry.beliefs.values()}
-            file = str(path.with_name(f"{path.stem}.{language}.yaml"))
-            problems += [
-                Problem(file, 0, 0, f"no topic words the belief {name!r} in {language}")
-                for name in sorted(used - words)
-            ]
-    return problems

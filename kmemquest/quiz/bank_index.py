@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from kmemquest.content.safe_yaml import MAX_BYTES
+from kmemquest.i18n import LANGUAGES
+
 _BETWEEN: Final = r"(?:,[ ]*|[ ]*\n[ ]+)"
 _HEAD: Final = re.compile(
     r"^ *- \{?id: (?P<id>[a-z0-9-]+)"
@@ -58,6 +61,33 @@ def structure_files(folder: Path) -> list[Path]:
         for path in folder.glob("*.yaml")
         if path.name.count(".") == 1 and path.name not in NOT_TOPICS
     )
+
+
+def structure_of(path: Path) -> Path:
+    """Return the structure file beside a file of words, so that `*.yaml` may be typed."""
+    topic, _dot, language = path.stem.rpartition(".")
+    return path.with_name(f"{topic}.yaml") if topic and language in LANGUAGES else path
+
+
+def holds_questions(path: Path) -> bool:
+    """Tell a topic, or its words, from other files by its top-level key."""
+    return _has_key(path, "questions")
+
+
+def is_blueprint(path: Path) -> bool:
+    """Tell the blueprint of an exam from other files by its top-level key."""
+    return _has_key(path, "sections")
+
+
+def _has_key(path: Path, key: str) -> bool:
+    """Look for a top-level key without parsing, as far as a file may reach."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return f"\n{key}:" in "\n" + file.read(MAX_BYTES)
+    except OSError:
+        return False
 
 
 NOT_TOPICS: Final = ("study.yaml",)

@@ -16,8 +16,8 @@ _TRIES: Final = 20
 
 
 def topics(bank: Bank) -> tuple[str, ...]:
-    """All topics of the bank and the generators, sorted."""
-    generated = {generator.topic for generator in GENERATORS.values()}
+    """All topics of the bank and of the generators that go with it, sorted."""
+    generated = {family.topic for family in GENERATORS.values() if bank.families}
     return tuple(sorted({entry.topic for entry in bank.entries} | generated))
 
 
@@ -37,7 +37,7 @@ def draw(
         (
             (generator.topic, name)
             for name, generator in sorted(GENERATORS.items())
-            if topic in (None, generator.topic)
+            if bank.families and topic in (None, generator.topic)
         ),
         chance,
     )

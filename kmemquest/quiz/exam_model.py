@@ -15,6 +15,7 @@ from kmemquest.content.shape import convert
 from kmemquest.i18n import LANGUAGES
 from kmemquest.quiz.bank import Bank
 from kmemquest.quiz.bank_model import Id, Kind
+from kmemquest.quiz.draw import topics
 from kmemquest.quiz.generator import GENERATORS
 
 
@@ -105,7 +106,7 @@ def supplies(bank: Bank, section: Section) -> list[Supply]:
     found = [
         Supply(entry.id, False, entry.topic, entry.difficulty, entry.kind) for entry in bank.entries
     ]
-    if section.generated:
+    if section.generated and bank.families:
         found += [
             Supply(name, True, family.topic, family.difficulty, "single")
             for name, family in sorted(GENERATORS.items())
@@ -141,14 +142,12 @@ def check_blueprint(path: Path, bank: Bank) -> list[Problem]:
 
 
 def _section_problems(document: Document, blueprint: Blueprint, bank: Bank) -> list[Problem]:
-    known = {*bank.topics, *(family.topic for family in GENERATORS.values())}
+    known = topics(bank)
     problems = []
     for index, section in enumerate(blueprint.sections):
         where = ("sections", index)
         problems += [
-            document.problem(
-                (*where, "topics", n), f"no topic {name!r}", did_you_mean(name, sorted(known))
-            )
+            document.problem((*where, "topics", n), f"no topic {name!r}", did_you_mean(name, known))
             for n, name in enumerate(section.topics)
             if name not in known
         ]

@@ -29,7 +29,15 @@ _ERRORS: Final = 2**64 - 4095
 
 
 class BadExperiment(ValueError):
-    """The machine, the checkers or the script of an experiment make no sense; tells why."""
+    """The machine, the checkers or the script of an experiment make no sense; tells why.
+
+    `part` is the key of `run` to mend, `texts` the log up to a step that cannot be done.
+    """
+
+    def __init__(self, message: str, part: str, texts: tuple[str, ...] = ()) -> None:
+        self.part = part
+        self.texts = texts
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +142,12 @@ def run_experiment(experiment: Experiment, proc: tuple[str, ...] = ()) -> Findin
     from kmemquest.driver.script import ScriptError, parse_script
 
     witness = _Witness()
+    machine: Machine | None = None
+    before = 0
     try:
         steps = parse_script(experiment.steps)
         machine = _boot(experiment, builtin=any(s.word in BUILTIN_WORDS for s in steps))
+        before = len(machine.log.lines)
         unsubscribe = machine.events.subscribe(witness)
         result = run_driver(
             experiment.driver,
@@ -148,7 +159,9 @@ def run_experiment(experiment: Experiment, proc: tuple[str, ...] = ()) -> Findin
         )
         unsubscribe()
     except ScriptError as error:
-        raise BadExperiment(f"script: {error}") from None
+        lines = [] if machine is None else list(machine.log.lines)[before:]
+        texts = tuple(line.text for line in lines)
+        raise BadExperiment(f"script: {error}", "script", texts) from None
     if result.outcome == DOES_NOT_COMPILE:
         return Findings(result.outcome, diagnostics=result.diagnostics)
     return Findings(
@@ -175,9 +188,12 @@ def _boot(experiment: Experiment, *, builtin: bool) -> Machine:
 
     try:
         spec = parse_machine_spec(experiment.machine)
+    except ValueError as error:
+        raise BadExperiment(str(error), "machine") from None
+    try:
         spec = replace(spec, checkers=Checkers.preset(experiment.checkers))
     except ValueError as error:
-        raise BadExperiment(str(error)) from None
+        raise BadExperiment(str(error), "checkers") from None
     return Machine(spec) if builtin else Machine.boot(spec)
 
 

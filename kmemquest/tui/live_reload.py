@@ -63,8 +63,11 @@ class LiveReload:
             answers = old[0].answers
             while old[0] in app.screen_stack:
                 app.pop_screen()
-            app.notify(_("The level was loaded again."), timeout=2)
         app.push_screen(LevelScreen(desk_of(change.level), answers))
+        if change.unfinished:
+            app.notify(change.unfinished, severity="warning", timeout=3)
+        elif old:
+            app.notify(_("The level was loaded again."), timeout=2)
 
     def _tell(self, change: Reload) -> None:
         glyphs = self._app.glyphs

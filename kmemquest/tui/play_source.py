@@ -141,9 +141,9 @@ class LevelPlay(RecordedPlay):
         goals = [GoalResult(goal.text, goal.met, goal.why) for goal in judged.goals]
         for rank, goal in zip((2, 3), judged.star_goals, strict=True):
             goals.append(GoalResult(goal.text, goal.met, goal.why, rank))
-        remark = ""
-        if judged.misconception is not None:
-            remark = " ".join(self._level.text().wrong[judged.misconception].split())
+        from kmemquest.level.verdict import remark_of
+
+        remark = " ".join(remark_of(self._level, judged).split())
         rule = judged.rule
         return Verdict(
             judged.passed,

@@ -175,3 +175,148 @@ def test_export_and_import(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert main(["import", str(tmp_path / "absent.gift"), "--topic", "other"]) == 2
     assert main(["import", str(text), "--topic", "../up"]) == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+# --- an author's own files ----------------------------------------------------------------
+
+
+@pytest.fixture
+def topic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A new topic in the folder in which the author stands."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "question", "my-topic"]) == 0
+    return Path("my-topic.yaml")
+
+
+def test_a_new_topic_ends_by_naming_how_to_ask_it(
+    topic: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["new", "question", "other"]) == 0
+    last = capsys.readouterr().out.strip().split("\n")[-1]
+    words = last.partition("kmemquest ")[2].split()
+    assert words == ["quiz", "other.yaml"]
+    typed(monkeypatch, "a b", "quit")
+    assert main(words) == 1
+    assert "What does kfree(NULL) do?" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("where", ["my-topic.yaml", ".", "my-topic.zh_CN.yaml"])
+def test_own_questions_are_asked_where_they_are(
+    where: str, topic: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert main(["quiz", where, "--json"]) == 0
+    (shown,) = json.loads(capsys.readouterr().out)
+    assert shown["id"] == "my-topic-free-of-null"
+    assert main(["quiz", where, "--json", "--topic", "slab"]) == 2
+    assert "there are my-topic" in capsys.readouterr().err
+    assert main(["quiz", where, "--question", "thirty-01"]) == 2
+    assert main(["quiz", where, "--question", "kmalloc-cache#12"]) == 2
+    assert main(["quiz", where, "--kind", "single", "--json", "--language", "zh_CN"]) == 0
+    assert "kfree(NULL) 会做什么" in capsys.readouterr().out
+
+
+def test_answers_to_own_questions_are_not_recorded(
+    topic: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("paper.yaml").write_text(
+        "format_version: 1\nid: paper\nminutes: 9\nsections: [{count: 1, difficulty: [1]}]\n",
+        encoding="utf-8",
+    )
+    for arguments in (["quiz", "my-topic.yaml"], ["exam", "paper.yaml", "--from", "my-topic.yaml"]):
+        typed(monkeypatch, "a", "finish")
+        assert main(arguments) in (0, 1)
+        assert "not recorded" in capsys.readouterr().out
+    for form in ("csv", "exams-csv"):
+        assert main(["export", form, "-"]) == 0
+        assert len(capsys.readouterr().out.splitlines()) == 1, "the head alone"
+
+
+def test_a_paper_is_printed_from_own_questions_alone(
+    topic: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    Path("paper.yaml").write_text(
+        "format_version: 1\nid: paper\nminutes: 9\nsections: [{count: 1, difficulty: [1, 2, 3]}]\n",
+        encoding="utf-8",
+    )
+    assert main(["exam", "paper.yaml", "--from", ".", "--print", "json"]) == 0
+    (asked,) = json.loads(capsys.readouterr().out)["questions"]
+    assert asked["topic"] == "my-topic"
+    assert main(["exam", "class-test", "--from", ".", "--print", "json"]) == 2
+    assert "needs 10 questions" in capsys.readouterr().err
+
+
+def test_own_questions_are_exported(topic: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["export", "gift", "-", "--from", "my-topic.yaml"]) == 0
+    assert capsys.readouterr().out.count("\n::") == 1
+    assert main(["export", "anki", "x.apkg", "--from", ".", "--both"]) == 0
+    assert "2 entries" in capsys.readouterr().err
+    assert main(["export", "gift", "-", "--from", ".", "--generated", "1"]) == 2
+    assert main(["export", "csv", "-", "--from", "."]) == 2
+    Path("my-topic.zh_CN.yaml").unlink()
+    assert main(["export", "gift", "-", "--from", "."]) == 0
+    assert main(["export", "anki", "x.apkg", "--from", ".", "--both"]) == 2
+    assert "my-topic.zh_CN.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--topic", "my-topic"], "but a file: kmemquest quiz my-topic.yaml"),
+        (["--topic", "my-topic.yaml"], "but a file: kmemquest quiz my-topic.yaml"),
+        (["my-topic"], "is my-topic.yaml meant?"),
+        (["slab"], "--topic slab"),
+        (["absent.yaml"], "no file 'absent.yaml'"),
+        (["/dev/null"], "not a file"),
+    ],
+)
+def test_what_names_no_file_is_told_what_does(
+    arguments: list[str], told: str, topic: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["quiz", *arguments]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command", [["quiz"], ["export", "gift", "-", "--from"], ["exam", "quick-round", "--from"]]
+)
+def test_mistakes_in_own_questions_are_told_with_their_place(
+    command: list[str], topic: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = topic.read_text(encoding="utf-8")
+    topic.write_text(text.replace("[nothing]", "[nothink]"), encoding="utf-8")
+    line = text.split("\n").index("    correct: [nothing]") + 1
+    assert main([*command, "my-topic.yaml"]) == 2
+    err = capsys.readouterr().err
+    assert f"my-topic.yaml:{line}:14: 'nothink' is not an option" in err
+    assert "Traceback" not in err
+
+
+def test_a_wrong_key_is_told_before_it_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in FOLDER.glob("kinds*.yaml"):
+        text = path.read_text(encoding="utf-8").replace('"size = {}"', '"width = {}"')
+        (tmp_path / path.name).write_text(text, encoding="utf-8")
+    assert main(["quiz", str(tmp_path), "--question", "k-numeric"]) == 2
+    assert "no line of the log reads 'width = {}'" in capsys.readouterr().err
+    assert main(["quiz", str(tmp_path), "--question", "k-single", "--json"]) == 0
+
+
+def test_a_folder_of_topics_may_hold_papers_and_is_checked_as_one(
+    topic: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("a-paper.yaml").write_text(
+        "format_version: 1\nid: a-paper\nminutes: 9\nsections: [{count: 1, difficulty: [1]}]\n",
+        encoding="utf-8",
+    )
+    for words in (["."], sorted(map(str, Path().glob("my-topic*.yaml")))):
+        capsys.readouterr()
+        assert main(["check", "--json", *words]) == 0
+        report = json.loads(capsys.readouterr().out)
+        assert (report["questions"], report["levels"], report["errors"]) == (1, 0, [])
+    Path("card.yaml").write_text("format_version: 1\n", encoding="utf-8")
+    assert main(["check", "."]) == 1, "a level beside the topics is still looked at"
+    assert "card.yaml:1:1" in capsys.readouterr().out

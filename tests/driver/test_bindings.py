@@ -331,7 +331,7 @@ def test_bitmaps() -> None:
 
 
 def test_memset_past_the_end_is_seen_by_kasan() -> None:
-    body = PROBE + "size_t n = 40; char *p = kmalloc(n, GFP_KERNEL); memset(p, 0, 41); "
+    body = PROBE + "char *p = kmalloc(40, GFP_KERNEL); OPTIMIZER_HIDE_VAR(p); memset(p, 0, 41); "
     body += "kfree(p); return 0; }"
     _, seen, _ = watched(body, "debug")
     assert kinds(seen)[0] == "slab-out-of-bounds"

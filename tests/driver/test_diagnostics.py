@@ -264,3 +264,35 @@ def test_each_named_header_does_declare_the_name() -> None:
             ).diagnostics
         ]
         assert not [text for text in shown if "undeclared" in text or "implicit" in text], name
+
+
+@pytest.mark.parametrize(
+    ("allocation", "change", "caught"),
+    [
+        ("kmalloc(n, GFP_KERNEL)", "", True),
+        ("kmalloc_array(n, 2, GFP_KERNEL)", "", True),
+        ("vmalloc(n + 3)", "", True),
+        ("kmalloc(n, GFP_KERNEL)", "n++;", False),
+        ("kmalloc(n, GFP_KERNEL)", "OPTIMIZER_HIDE_VAR(p);", False),
+        ("kmem_cache_alloc(cache, GFP_KERNEL)", "", False),
+    ],
+)
+def test_sizes_known_at_run_time_are_fortified(allocation: str, change: str, caught: bool) -> None:
+    """`__builtin_dynamic_object_size`: the size of an allocation is what was asked for."""
+    body = f"""
+static noinline void use(struct kmem_cache *cache, size_t n)
+{{
+	char *p = {allocation};
+
+	{change}
+	memset(p, 0, 20000);
+}}
+"""
+    from kmemquest.driver.run import run_driver
+    from tests.driver.kernel_module import HEAD, machine
+
+    init = "static int __init start(void) { use(NULL, 40); return 0; }\nmodule_init(start);\n"
+    if "cache" in allocation:
+        init = init.replace("NULL", 'kmem_cache_create("c", 64, 0, 0, NULL)')
+    result = run_driver(HEAD + body + init, "f.c", machine=machine())
+    assert ("fortify" in {report.kind for report in result.reports}) == caught, result.diagnostics

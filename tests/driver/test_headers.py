@@ -185,6 +185,13 @@ def test_macros_of_everyday_use() -> None:
         "ilog2(4096)": 12,
         "upper_32_bits(0x1234567890ULL)": 0x12,
         "PFN_UP(4097)": 2,
+        "pgd_index(0x00007f1234567890UL)": 254,
+        "pud_index(0x00007f1234567890UL)": 72,
+        "pmd_index(0x00007f1234567890UL)": 418,
+        "pte_index(0x00007f1234567890UL)": 359,
+        "PGDIR_SIZE / PUD_SIZE": 512,
+        "PUD_SIZE / PMD_SIZE": 512,
+        "PMD_SIZE / PAGE_SIZE": 512,
         "ARRAY_SIZE(((struct tail *)0)->fixed)": 3,
     }
     body = "struct tail { u32 n; u16 fixed[3]; u8 data[]; };\nstatic u64 got[32];\n"

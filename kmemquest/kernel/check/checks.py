@@ -52,6 +52,8 @@ class Checks:
         self.book = Ledger()
         self.taint: set[str] = set()
         """Taint letters that are set (`kernel/panic.c:taint_flags`)."""
+        self.built_in: set[str] = set()
+        """Names of drivers that are part of the kernel image."""
         self.modules: list[str] = []
         """Names of the modules loaded now."""
         self.symbols: dict[str, tuple[int, int]] = {}

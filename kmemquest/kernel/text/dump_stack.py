@@ -61,7 +61,8 @@ def symbol(machine: Machine, frame: Frame) -> str:
     offset = (max(frame.line, first) - first) * BYTES_PER_LINE + 5
     length = (max(last, frame.line) - first + 1) * BYTES_PER_LINE
     # Built-in code is part of the kernel: its symbols have no module.
-    module = f" [{frame.module}]" if frame.module in machine.checks.modules else ""
+    outside = frame.module and frame.module not in machine.checks.built_in
+    module = f" [{frame.module}]" if outside else ""
     return f"{frame.function}+{offset:#x}/{length:#x}{module}"
 
 

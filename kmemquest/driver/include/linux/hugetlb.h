@@ -5,12 +5,9 @@
 
 #define HPAGE_MASK (~(HPAGE_SIZE - 1))
 #define HUGETLB_PAGE_ORDER (HPAGE_SHIFT - PAGE_SHIFT)
-#define PMD_SHIFT 21
-#define PMD_SIZE (1UL << PMD_SHIFT)
 #define PMD_ORDER (PMD_SHIFT - PAGE_SHIFT)
 #define HPAGE_PMD_ORDER (HPAGE_SHIFT - PAGE_SHIFT)
 #define HPAGE_PMD_NR (1 << HPAGE_PMD_ORDER)
-#define PUD_SHIFT 30
 
 static inline bool is_vm_hugetlb_page(struct vm_area_struct *vma)
 {

@@ -7,6 +7,7 @@
 #include <linux/list.h>
 #include <linux/mmzone.h>
 #include <linux/mm_types.h>
+#include <linux/pgtable.h>
 #include <linux/align.h>
 #include <linux/minmax.h>
 #include <asm/page.h>

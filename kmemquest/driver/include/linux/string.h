@@ -68,31 +68,31 @@ char *__kmq_fortified_strcat(char *dest, const char *src, size_t room);
 char *__kmq_fortified_strncpy(char *dest, const char *src, size_t count, size_t room);
 size_t __kmq_fortified_strlen(const char *s, size_t room);
 
-#define __kmq_all(p) __builtin_object_size(p, 0)
-#define __kmq_field(p) __builtin_object_size(p, 1)
-#define __kmq_fortify(unknown, plain, fortified) __builtin_choose_expr(unknown, plain, fortified)
+#define __kmq_all(p) __builtin_dynamic_object_size(p, 0)
+#define __kmq_field(p) __builtin_dynamic_object_size(p, 1)
+#define __kmq_fortify(known, plain, fortified) __builtin_choose_expr(known, fortified, plain)
 #define memset(s, c, count) \
-	__kmq_fortify(__kmq_field(s) == ~0UL, memset(s, c, count), \
+	__kmq_fortify(__kmq_size_known(s), memset(s, c, count), \
 		      __kmq_fortified_memset(s, c, count, __kmq_all(s), __kmq_field(s), #s))
 #define memcpy(dest, src, count) \
-	__kmq_fortify(__kmq_field(dest) == ~0UL && __kmq_all(src) == ~0UL, memcpy(dest, src, count), \
+	__kmq_fortify(__kmq_size_known(dest) || __kmq_size_known(src), memcpy(dest, src, count), \
 		      __kmq_fortified_memcpy(dest, src, count, __kmq_all(dest), __kmq_field(dest), \
 					     __kmq_all(src), #dest))
 #define memmove(dest, src, count) \
-	__kmq_fortify(__kmq_field(dest) == ~0UL && __kmq_all(src) == ~0UL, memmove(dest, src, count), \
+	__kmq_fortify(__kmq_size_known(dest) || __kmq_size_known(src), memmove(dest, src, count), \
 		      __kmq_fortified_memmove(dest, src, count, __kmq_all(dest), __kmq_field(dest), \
 					      __kmq_all(src), #dest))
 #define strcpy(dest, src) \
-	__kmq_fortify(__kmq_field(dest) == ~0UL, strcpy(dest, src), \
+	__kmq_fortify(__kmq_size_known(dest), strcpy(dest, src), \
 		      __kmq_fortified_strcpy(dest, src, __kmq_field(dest)))
 #define strcat(dest, src) \
-	__kmq_fortify(__kmq_field(dest) == ~0UL, strcat(dest, src), \
+	__kmq_fortify(__kmq_size_known(dest), strcat(dest, src), \
 		      __kmq_fortified_strcat(dest, src, __kmq_field(dest)))
 #define strncpy(dest, src, count) \
-	__kmq_fortify(__kmq_field(dest) == ~0UL, strncpy(dest, src, count), \
+	__kmq_fortify(__kmq_size_known(dest), strncpy(dest, src, count), \
 		      __kmq_fortified_strncpy(dest, src, count, __kmq_field(dest)))
 #define strlen(s) \
-	__kmq_fortify(__kmq_field(s) == ~0UL, strlen(s), __kmq_fortified_strlen(s, __kmq_field(s)))
+	__kmq_fortify(__kmq_size_known(s), strlen(s), __kmq_fortified_strlen(s, __kmq_field(s)))
 
 #define str_yes_no(v) ((v) ? "yes" : "no")
 #define str_on_off(v) ((v) ? "on" : "off")
