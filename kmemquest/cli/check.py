@@ -9,7 +9,8 @@ from pathlib import Path
 
 from kmemquest.content import assets_root, levels_root
 from kmemquest.level.check import check_paths, level_files
-from kmemquest.quiz.bank import check_bank_file, structure_files
+from kmemquest.quiz.bank import structure_files
+from kmemquest.quiz.bank_check import check_bank_files
 from kmemquest.quiz.bank_index import holds_questions, is_blueprint, structure_of
 
 
@@ -27,8 +28,7 @@ def command(arguments: argparse.Namespace) -> int:
     result = check_paths(others).as_json() if others else _nothing()
     errors = list(result["errors"])  # type: ignore[call-overload]
     questions = 0
-    for path in banks:
-        count, problems = check_bank_file(path)
+    for count, problems in check_bank_files(banks):
         questions += count
         errors += [problem.as_json() for problem in problems]
     extra = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,8 @@ _NEEDS: Final[dict[str, tuple[str, ...]]] = {
 }
 _OF_KINDS: Final = tuple(sorted({name for names in _TAKES.values() for name in names}))
 MAX_DECOYS: Final = 2
+PARALLEL_FROM: Final = 3
+"""Topics from which on starting processes is worth its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,17 @@ def read_topic(
             in_words += found.problems
     problems += belief_problems(document, topic, path, words)
     return TopicFiles(path, document, topic, words, sound), problems + in_words
+
+
+def check_bank_files(paths: Sequence[Path]) -> list[tuple[int, list[Problem]]]:
+    """Check several topics side by side, as many as there are processors."""
+    workers = min(len(paths), os.cpu_count() or 1)
+    if len(paths) < PARALLEL_FROM or workers < 2:
+        return [check_bank_file(path) for path in paths]
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(workers) as pool:
+        return list(pool.map(check_bank_file, paths))
 
 
 def check_bank_file(path: Path) -> tuple[int, list[Problem]]:
