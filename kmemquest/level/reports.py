@@ -83,7 +83,7 @@ KINDS: Final[dict[str, Kind]] = {
     "invalid-free": Kind(
         N_("invalid free"),
         N_("Free the pointer that the allocator returned, with the function that belongs to it."),
-        N_("The free lists of the allocator are damaged or the kernel stops with a BUG."),
+        N_("It depends on the pointer: a warning, a BUG, lost pages, or damage nobody mentions."),
         "core-api/memory-allocation",
     ),
     "leak": Kind(
