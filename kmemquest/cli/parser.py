@@ -130,7 +130,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="run nothing; show which APIs, concepts and kinds of answers the levels use",
     )
     check.add_argument(
-        "--words", action="store_true", help="list the goals, probes and steps of a level file"
+        "--words", action="store_true", help="list what a level file may say, and the headers"
     )
     check.set_defaults(command=_lazy("check"))
 
