@@ -12,12 +12,15 @@ from kmemquest.driver.values import Symbol
 _SPARED = frozenset({"unused", "used", "cleanup", "maybe_unused"})
 
 
-def taken_addresses(body: Any) -> set[str]:
-    """Names of plain variables that & is applied to: they must live in memory."""
+def taken_addresses(body: Any, attributes: dict[int, Any]) -> set[str]:
+    """Names of plain variables that & or a cleanup is applied to: they must live in memory."""
+    from kmemquest.driver.compile_cleanup import cleaned_up
     from kmemquest.driver.compile_jump import walk
 
     found = set()
     for node in walk(body):
+        if isinstance(node, ast.Decl) and node.name and cleaned_up(node, attributes):
+            found.add(node.name)
         if isinstance(node, ast.UnaryOp) and node.op == "&" and isinstance(node.expr, ast.ID):
             found.add(node.expr.name)
     return found

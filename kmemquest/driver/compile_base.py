@@ -29,6 +29,8 @@ class CompilerBase:
         self.file = file
         self.scopes: list[dict[str, Symbol]] = [{}]
         self.tags: list[dict[str, Any]] = [{}]
+        self.cleanups: list[list[Any]] = [[]]
+        """For each open scope the calls of `__attribute__((cleanup))` that wait for its end."""
         self.attributes: dict[int, Any] = {}
         self.here = Position(file, 1, 1)
         self.out = Emission()
@@ -67,11 +69,13 @@ class CompilerBase:
         """Open a block scope."""
         self.scopes.append({})
         self.tags.append({})
+        self.cleanups.append([])
 
     def pop(self) -> None:
         """Close it; unused variables are told by the flow checks."""
         self.leaving(self.scopes.pop())
         self.tags.pop()
+        self.cleanups.pop()
 
     def leaving(self, scope: dict[str, Symbol]) -> None:
         """Called with a scope that ends."""

@@ -10,7 +10,7 @@ from kmemquest.driver.c_types import (
     IntType,
     promoted,
 )
-from kmemquest.driver.compile_init import Initialising
+from kmemquest.driver.compile_cleanup import Cleanups, cleaned_up
 from kmemquest.driver.diagnostics import Position
 from kmemquest.driver.limits import LOOP_NESTING
 from kmemquest.driver.parse import CaseRange, ast
@@ -23,18 +23,22 @@ class Level:
 
     kind: str
     variable: str = ""
+    scope: int = 0
+    """Index of the first scope that a jump to this loop leaves."""
     leave: Callable[[], None] | None = None
     repeat: Callable[[], None] | None = None
     pending: list[tuple[int, Level, Callable[[], None]]] = field(default_factory=list)
 
 
-class Jumping(Initialising):
+class Jumping(Cleanups):
     """Compiles break, continue, goto, labels and switch."""
 
     def start_function_state(self) -> None:
         """Reset what belongs to one function."""
         self.levels: list[Level] = []
         self.labels: dict[str, tuple[Level, int]] = {}
+        self.declared_before: dict[str, int] = {}
+        """For each label how many variables of its block with a cleanup stand before it."""
         self.all_labels: dict[str, Any] = {}
         self.used_labels: set[str] = set()
         self.escapes = 0
@@ -69,6 +73,7 @@ class Jumping(Initialising):
                 "move the inner loop to a function of its own",
             )
         self.check_depth(node)
+        level.scope = len(self.scopes)
         self.levels.append(level)
         self.emit("while True:")
         self.depth += 1
@@ -126,6 +131,7 @@ class Jumping(Initialising):
                 node, f"label ‘{node.name}’ used but not defined", "add the label, or mend its name"
             )
         level, number = found
+        self._leave_for_label(node, level)
 
         def act() -> None:
             self.emit(f"{level.variable} = {number}")
@@ -136,14 +142,30 @@ class Jumping(Initialising):
     def _region(self, items: list[Any], node: Any) -> None:
         segments: list[list[Any]] = [[]]
         names: list[tuple[str, int]] = []
+        cleaned = len(self.cleanups[-1])
         for item in items:
             while isinstance(item, ast.Label):
                 if segments[-1] or not names or names[-1][1] != len(segments) - 1:
                     segments.append([])
                 names.append((item.name, len(segments) - 1))
+                self.declared_before[item.name] = cleaned
                 item = item.stmt
             segments[-1].append(item)
+            cleaned += cleaned_up(item, self.attributes)
         self._dispatch(segments, names, node, entry="0", is_switch=False)
+
+    def _leave_for_label(self, node: Any, level: Level) -> None:
+        before = self.declared_before.get(node.name, 0)
+        block = level.scope - 1
+        if before > len(self.cleanups[block]):
+            # gcc lets it pass and cleans up what was never set; clang refuses it.
+            self.fail(
+                node,
+                "cannot jump from this goto statement to its label: jump bypasses initialization "
+                "of a variable with __attribute__((cleanup))",
+                "do not mix goto with __free() or guard() in one function: return instead",
+            )
+        self.clean_up(block, keep=before)
 
     def _dispatch(
         self,
@@ -209,6 +231,13 @@ class Jumping(Initialising):
                 names.append((item.name, len(segments) - 1))
                 pending.append(item.stmt)
             else:
+                if cleaned_up(item, self.attributes):
+                    self.fail(
+                        item,
+                        "switch case is in protected scope: jump bypasses initialization of a "
+                        "variable with __attribute__((cleanup))",
+                        "put braces around the statements of this case",
+                    )
                 segments[-1].append(item)
         for item in segments[0]:
             if isinstance(item, ast.Decl) and item.init is None:

@@ -124,6 +124,11 @@ class Statements(Jumping):
     def _stmt_Compound(self, node: Any) -> None:  # noqa: N802
         self.push()
         self.block_items(node.block_items or [], node)
+        self.end_of_block()
+
+    def end_of_block(self) -> None:
+        """Clean up what the innermost block declared, and close it."""
+        self.clean_up(len(self.scopes) - 1)
         self.pop()
 
     def block_items(self, items: list[Any], node: Any) -> None:
@@ -185,7 +190,7 @@ class Statements(Jumping):
                 self.step_point(node)
                 self.effect(node.init)
         self._loop(node, node.cond, node.next, node.stmt)
-        self.pop()
+        self.end_of_block()
 
     def _loop(self, node: Any, condition: Any, following: Any, body: Any) -> None:
         def advance() -> None:
@@ -259,6 +264,7 @@ class Statements(Jumping):
         self.step_point(node)
         for level in reversed(self.levels):
             if level.leave is not None:
+                self.clean_up(level.scope)
                 self._jump(level, level.leave)
                 return
         self.fail(node, "break statement not within loop or switch", "remove it, or use return")
@@ -267,6 +273,7 @@ class Statements(Jumping):
         self.step_point(node)
         for level in reversed(self.levels):
             if level.repeat is not None:
+                self.clean_up(level.scope)
                 self._jump(level, level.repeat)
                 return
         self.fail(node, "continue statement not within a loop", "remove it")
@@ -285,6 +292,7 @@ class Statements(Jumping):
                     f"return a value of type {quoted(wanted)}",
                     "-Wreturn-type",
                 )
+            self.clean_up(1)
             self.emit("return 0")
             return
         value = self.value(node.expr)
@@ -296,9 +304,14 @@ class Statements(Jumping):
                     "remove the value, or give the function a result type",
                     "-Wreturn-type",
                 )
+            self.clean_up(1)
             self.emit("return 0")
             return
         value = self.assign_convert(value, wanted, node.expr, "return")
+        if self.waiting_from(1):
+            # The value is made before the cleanups: `return p->error;` reads a live p.
+            value = self.returned_copy(value)
+            self.clean_up(1)
         self.emit(f"return {value.code}")
 
     # --- statement expressions ----------------------------------------------------------------
@@ -320,13 +333,22 @@ class Statements(Jumping):
             *before, last = items
             for item in before:
                 self.block(item)
-            if hasattr(self, "_stmt_" + type(last).__name__) and not isinstance(last, ast.Compound):
-                self.block(last)
-                return Value(VOID, "0")
-            return self.value(last)
+            return self._last_of(last)
         finally:
             self.inside_expression -= 1
             self.pop()
+
+    def _last_of(self, last: Any) -> Value:
+        scope = len(self.scopes) - 1
+        if hasattr(self, "_stmt_" + type(last).__name__) and not isinstance(last, ast.Compound):
+            self.block(last)
+            self.clean_up(scope)
+            return Value(VOID, "0")
+        value = self.value(last)
+        if self.waiting_from(scope):
+            value = self.returned_copy(value)
+            self.clean_up(scope)
+        return value
 
 
 def _contains_label(node: Any) -> bool:

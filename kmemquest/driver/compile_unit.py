@@ -102,16 +102,11 @@ class UnitCompiler(Statics):
                 self.sink.note(known.where, f"previous definition of ‘{node.name}’")
                 raise CannotCompile
         attributes: tuple[Attribute, ...] = self.attributes.get(id(node), ())
-        if any(attribute.name == "cleanup" for attribute in attributes):
-            self.fail(
-                node,
-                "‘cleanup’ attribute (guard(), __free()) is not simulated",
-                "release it by hand on every path: unlock, or kfree() before each return",
-            )
         if _is_auto(node.type):
             value = self.value(node.init)
             ctype = without_const(value.type)
             self._local(node, ctype, attributes, value)
+            self.will_clean_up(self.scopes[-1][node.name], node)
             return
         ctype = self.read_type(node.type)
         if node.name is None:
@@ -130,6 +125,7 @@ class UnitCompiler(Statics):
             )
             return
         self._local(node, ctype, attributes, None)
+        self.will_clean_up(self.scopes[-1][node.name], node)
 
     def _local(
         self, node: Any, ctype: CType, attributes: tuple[Attribute, ...], value: Value | None
@@ -238,9 +234,10 @@ class UnitCompiler(Statics):
         assert isinstance(ctype, FunctionType)
         saved = (
             self.function, self.function_symbol, self.frame_size, self.quiet, self.out, self.depth,
-            self.attributes, self.scopes, self.tags,
+            self.attributes, self.scopes, self.tags, self.cleanups,
         )  # fmt: skip
         self.scopes, self.tags = self.scopes[:1], self.tags[:1]
+        self.cleanups = [[]]
         self.start_function_state()
         self.attributes = symbol.tables
         self.quiet = symbol.where.file != self.file
@@ -253,7 +250,7 @@ class UnitCompiler(Statics):
         self.frame_size = 0
         self.out = Emission()
         self.depth = 2
-        self.address_taken = taken_addresses(node.body)
+        self.address_taken = taken_addresses(node.body, self.attributes)
         for item in walk(node.body):
             if isinstance(item, ast.Label):
                 self.all_labels[item.name] = item
@@ -266,8 +263,8 @@ class UnitCompiler(Statics):
             items = node.body.block_items or []
             self.push()
             self.block_items(items, node.body)
+            self.end_of_block()
             self.pop()
-            self.scopes.pop()
             if self.sink.mistakes == mistakes:
                 # What does not compile says nothing about where control or values go.
                 self._flow_checks(symbol, node)
@@ -277,7 +274,7 @@ class UnitCompiler(Statics):
         finally:
             (
                 self.function, self.function_symbol, self.frame_size, self.quiet, self.out,
-                self.depth, self.attributes, self.scopes, self.tags,
+                self.depth, self.attributes, self.scopes, self.tags, self.cleanups,
             ) = saved  # fmt: skip
 
     def _parameters(self, declarator: Any, ctype: FunctionType) -> list[str]:

@@ -226,10 +226,14 @@ class KernelParser(c_parser.CParser):  # type: ignore[misc]
     # --- attributes back to declarations ----------------------------------------------------
 
     def _gather(self, start: int, end: int) -> tuple[Attribute, ...]:
+        return tuple(attribute for _, attribute in self._gather_by_declarator(start, end))
+
+    def _gather_by_declarator(self, start: int, end: int) -> list[tuple[int, Attribute]]:
+        """Take the attributes between two tokens, each with the number of its declarator."""
         if not self._attributes_after:
-            return ()
-        found: list[Attribute] = []
-        depth = 0
+            return []
+        found: list[tuple[int, Attribute]] = []
+        depth = declarator = 0
         buffer = self._tokens._buffer
         for position in range(start - 1, end):
             if position >= start:
@@ -238,16 +242,23 @@ class KernelParser(c_parser.CParser):  # type: ignore[misc]
                     depth += 1
                 elif kind in ("RBRACE", "RPAREN"):
                     depth -= 1
+                elif kind == "COMMA" and depth == 0:
+                    declarator += 1
             if depth == 0 and position in self._attributes_after:
-                found.extend(self._attributes_after.pop(position))
-        return tuple(found)
+                found.extend((declarator, a) for a in self._attributes_after.pop(position))
+        return found
 
     def _with_attributes(self, start: int, nodes: Any) -> Any:
-        gathered = self._gather(start, self._mark())
-        if gathered:
-            for node in nodes if isinstance(nodes, list) else [nodes]:
-                target = node.decl if isinstance(node, c_ast.FuncDef) else node
-                self._found[id(target)] = gathered
+        gathered = self._gather_by_declarator(start, self._mark())
+        for number, node in enumerate(nodes if isinstance(nodes, list) else [nodes]):
+            target = node.decl if isinstance(node, c_ast.FuncDef) else node
+            # An attribute before the first comma may stand among the specifiers, which all share;
+            # a cleanup never does.
+            own = tuple(
+                a for at, a in gathered if at == number or (at == 0 and a.name != "cleanup")
+            )
+            if own:
+                self._found[id(target)] = own
         return nodes
 
     def _parse_external_declaration(self) -> Any:

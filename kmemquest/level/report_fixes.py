@@ -45,6 +45,9 @@ _ARGUMENT: Final = N_(
 )
 _TEST_NULL: Final = N_("Test the pointer after the allocation and return -ENOMEM.")
 _ASK_LESS: Final = N_("Ask for less at once, use kvmalloc(), or return -ENOMEM in good order.")
+_ONCE: Final = N_(
+    "Release the lock before you take it again; if an interrupt wants it, use spin_lock_irqsave()."
+)
 _IRQSAVE: Final = N_("Take the lock with spin_lock_irqsave() wherever an interrupt may want it.")
 
 FIXES: Final[dict[str, Fix]] = {
@@ -199,7 +202,7 @@ FIXES: Final[dict[str, Fix]] = {
     "resource": Fix(
         N_("Request the region once and release it on every way out."), "driver-api/device-io.rst"
     ),
-    "deadlock": Fix(_IRQSAVE, _LOCKS),
+    "deadlock": Fix(_ONCE, _LOCKS),
     "lock-inconsistent": Fix(_IRQSAVE, _LOCKDEP),
     "lock-order": Fix(N_("Take the locks in one order everywhere."), _LOCKDEP),
     "lock-wait-context": Fix(

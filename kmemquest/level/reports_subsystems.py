@@ -175,7 +175,7 @@ SUBSYSTEM_KINDS: Final[dict[str, Kind]] = {
     ),
     "deadlock": Kind(
         N_("deadlock"),
-        N_("A spinlock is not recursive, and what an interrupt takes must be taken irqsave."),
+        N_("No lock is recursive, and a spinlock that an interrupt takes too is taken irqsave."),
         N_("The same without the words: the CPU spins for ever."),
         "locking/spinlocks",
     ),

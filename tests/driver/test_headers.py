@@ -152,6 +152,9 @@ def prototypes(text: str) -> list[str]:
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     text = re.sub(r"\\\n", " ", text)
     text = "\n".join(line for line in text.split("\n") if not line.lstrip().startswith("#"))
+    # Macros that define inline functions, DEFINE_FREE(…) and kin: parentheses nest three deep.
+    inner = r"(?:[^()]|\([^()]*\))*"
+    text = re.sub(rf"^DEFINE_\w+\((?:{inner}|\({inner}\))*\)", "@", text, flags=re.MULTILINE)
     while re.search(r"\{[^{}]*\}", text):
         text = re.sub(r"\{[^{}]*\}", "@", text)
     names = []

@@ -29,6 +29,7 @@
 #define __noreturn __attribute__((noreturn))
 #define __alloc_size(...) __attribute__((alloc_size(__VA_ARGS__)))
 #define __malloc
+#define __cleanup(func) __attribute__((cleanup(func)))
 #define __pure
 #define __cold
 #define __weak

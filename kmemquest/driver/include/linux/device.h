@@ -9,6 +9,7 @@
 #include <linux/overflow.h>
 #include <linux/ioport.h>
 #include <linux/pm.h>
+#include <linux/cleanup.h>
 
 struct bus_type;
 struct device_driver;
@@ -78,5 +79,7 @@ unsigned long devm_get_free_pages(struct device *dev, gfp_t gfp_mask, unsigned i
 void devm_free_pages(struct device *dev, unsigned long addr);
 int __must_check devm_add_action(struct device *dev, void (*action)(void *data), void *data);
 int __must_check devm_add_action_or_reset(struct device *dev, void (*action)(void *data), void *data);
+
+DEFINE_FREE(put_device, struct device *, if (_T) put_device(_T))
 
 #endif

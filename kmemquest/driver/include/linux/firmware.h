@@ -3,6 +3,7 @@
 #define _LINUX_FIRMWARE_H
 #include <linux/types.h>
 #include <linux/compiler.h>
+#include <linux/cleanup.h>
 
 struct device;
 
@@ -16,5 +17,7 @@ int __must_check request_firmware(const struct firmware **fw, const char *name, 
 int __must_check firmware_request_nowarn(const struct firmware **fw, const char *name, struct device *device);
 #define request_firmware_direct(fw, name, device) firmware_request_nowarn(fw, name, device)
 void release_firmware(const struct firmware *fw);
+
+DEFINE_FREE(firmware, struct firmware *, release_firmware(_T))
 
 #endif

@@ -4,6 +4,7 @@
 #include <linux/list.h>
 #include <linux/spinlock_types.h>
 #include <linux/compiler.h>
+#include <linux/cleanup.h>
 
 struct mutex {
 	atomic_long_t owner;
@@ -29,5 +30,9 @@ void mutex_destroy(struct mutex *lock);
 #define mutex_lock_interruptible(lock) __kmq_mutex_lock_interruptible(lock, #lock)
 #define mutex_lock_killable(lock) __kmq_mutex_lock_interruptible(lock, #lock)
 #define mutex_trylock(lock) __kmq_mutex_trylock(lock, #lock)
+
+DEFINE_GUARD(mutex, struct mutex *, mutex_lock(_T), mutex_unlock(_T))
+DEFINE_GUARD_COND(mutex, _try, mutex_trylock(_T))
+DEFINE_GUARD_COND(mutex, _intr, mutex_lock_interruptible(_T) == 0)
 
 #endif

@@ -4,6 +4,7 @@
 #include <linux/compiler.h>
 #include <linux/gfp.h>
 #include <linux/smp.h>
+#include <linux/cleanup.h>
 
 #define PCPU_MIN_UNIT_SIZE (32UL << 10)
 #define PERCPU_MODULE_RESERVE (8UL << 10)
@@ -42,5 +43,7 @@ void *__kmq_per_cpu_ptr(const volatile void *ptr, int cpu);
 #define per_cpu(var, cpu) (*per_cpu_ptr(&(var), cpu))
 #define get_cpu_var(var) (*({ preempt_disable(); this_cpu_ptr(&(var)); }))
 #define put_cpu_var(var) do { (void)&(var); preempt_enable(); } while (0)
+
+DEFINE_FREE(free_percpu, void __percpu *, free_percpu(_T))
 
 #endif

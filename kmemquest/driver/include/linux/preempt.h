@@ -1,6 +1,7 @@
 #ifndef _LINUX_PREEMPT_H
 #define _LINUX_PREEMPT_H
 #include <linux/types.h>
+#include <linux/cleanup.h>
 
 void preempt_disable(void);
 void preempt_enable(void);
@@ -19,5 +20,7 @@ bool __kmq_in_nmi(void);
 #define in_task() (!__kmq_in_interrupt())
 #define in_atomic() (preempt_count() != 0)
 #define preemptible() (preempt_count() == 0 && !irqs_disabled())
+
+DEFINE_LOCK_GUARD_0(preempt, preempt_disable(), preempt_enable())
 
 #endif

@@ -3,6 +3,7 @@
 #include <linux/types.h>
 #include <linux/compiler.h>
 #include <linux/stddef.h>
+#include <linux/cleanup.h>
 
 void rcu_read_lock(void);
 void rcu_read_unlock(void);
@@ -19,5 +20,7 @@ void __kmq_kfree_rcu(void *ptr);
 #define rcu_replace_pointer(p, v, c) ({ typeof(p) __rcu_old = (p); rcu_assign_pointer(p, v); __rcu_old; })
 #define kfree_rcu(ptr, member) do { (void)offsetof(typeof(*(ptr)), member); __kmq_kfree_rcu(ptr); } while (0)
 #define kfree_rcu_mightsleep(ptr) do { synchronize_rcu(); kfree(ptr); } while (0)
+
+DEFINE_LOCK_GUARD_0(rcu, rcu_read_lock(), rcu_read_unlock())
 
 #endif

@@ -6,6 +6,8 @@
 #include <linux/gfp.h>
 #include <linux/overflow.h>
 #include <linux/types.h>
+#include <linux/cleanup.h>
+#include <linux/err.h>
 
 #define SLAB_CONSISTENCY_CHECKS ((slab_flags_t)0x1u)
 #define SLAB_RED_ZONE ((slab_flags_t)0x2u)
@@ -88,5 +90,8 @@ unsigned int kmem_cache_size(struct kmem_cache *s);
 				   offsetof(struct __struct, __field), sizeof_field(struct __struct, __field), NULL)
 #define KMEM_CACHE(__struct, __flags) \
 	kmem_cache_create(#__struct, sizeof(struct __struct), __alignof__(struct __struct), (__flags), NULL)
+
+DEFINE_FREE(kfree, void *, if (!IS_ERR_OR_NULL(_T)) kfree(_T))
+DEFINE_FREE(kvfree, void *, if (!IS_ERR_OR_NULL(_T)) kvfree(_T))
 
 #endif

@@ -7,6 +7,7 @@
 #include <linux/bottom_half.h>
 #include <linux/compiler.h>
 #include <asm/barrier.h>
+#include <linux/cleanup.h>
 
 void __kmq_spin_lock_init(void *lock, const char *name);
 void __kmq_spin_lock(void *lock, const char *name);
@@ -54,5 +55,21 @@ int __kmq_spin_is_locked(const void *lock);
 #define write_lock_irqsave(lock, flags) \
 	do { flags = __kmq_spin_lock_irqsave(__kmq_rw(lock), #lock); } while (0)
 #define write_unlock_irqrestore(lock, flags) __kmq_spin_unlock_irqrestore(__kmq_rw(lock), flags)
+
+DEFINE_LOCK_GUARD_1(raw_spinlock, raw_spinlock_t, raw_spin_lock(_T->lock),
+		    raw_spin_unlock(_T->lock))
+DEFINE_LOCK_GUARD_1(raw_spinlock_irqsave, raw_spinlock_t, raw_spin_lock_irqsave(_T->lock, _T->flags),
+		    raw_spin_unlock_irqrestore(_T->lock, _T->flags), unsigned long flags)
+DEFINE_LOCK_GUARD_1(spinlock, spinlock_t, spin_lock(_T->lock),
+		    spin_unlock(_T->lock))
+DEFINE_LOCK_GUARD_1(spinlock_irq, spinlock_t, spin_lock_irq(_T->lock),
+		    spin_unlock_irq(_T->lock))
+DEFINE_LOCK_GUARD_1(spinlock_bh, spinlock_t, spin_lock_bh(_T->lock),
+		    spin_unlock_bh(_T->lock))
+DEFINE_LOCK_GUARD_1(spinlock_irqsave, spinlock_t, spin_lock_irqsave(_T->lock, _T->flags),
+		    spin_unlock_irqrestore(_T->lock, _T->flags), unsigned long flags)
+DEFINE_LOCK_GUARD_1_COND(spinlock, _try, spin_trylock(_T->lock))
+DEFINE_LOCK_GUARD_1(read_lock, rwlock_t, read_lock(_T->lock), read_unlock(_T->lock))
+DEFINE_LOCK_GUARD_1(write_lock, rwlock_t, write_lock(_T->lock), write_unlock(_T->lock))
 
 #endif
