@@ -163,7 +163,7 @@ class Jumping(Cleanups):
                 node,
                 "cannot jump from this goto statement to its label: jump bypasses initialization "
                 "of a variable with __attribute__((cleanup))",
-                "do not mix goto with __free() or guard() in one function: return instead",
+                "gcc would clean up what was never set (see core-api/cleanup): return instead",
             )
         self.clean_up(block, keep=before)
 
