@@ -30,7 +30,8 @@ def process(machine: Machine, comm: str, pid: int, *, kthread: bool = False) -> 
     before = context.task
     depths = (context.preempt_depth, context.irqs_disabled_depth, context.rcu_depth)
     softirqs = context.softirq_depth
-    context.task = Task(pid=pid, comm=comm[:15], kthread=kthread)
+    outer_locks, context.locks = context.locks, []
+    task = context.task = Task(pid=pid, comm=comm[:15], kthread=kthread)
     enter(machine, "process", comm)
     machine.clock.advance(SYSCALL_COST)
     try:
@@ -40,7 +41,8 @@ def process(machine: Machine, comm: str, pid: int, *, kthread: bool = False) -> 
             _report_imbalance(machine, depths, softirqs)
         context.preempt_depth, context.irqs_disabled_depth, context.rcu_depth = depths
         context.softirq_depth = softirqs
-        context.locks.clear()
+        context.locks = outer_locks
+        task.ended = True
         leave(machine, "process", comm)
         context.task = before
 

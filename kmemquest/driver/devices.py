@@ -16,7 +16,9 @@ from kmemquest.driver import abi
 
 if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
+    from kmemquest.driver.pseudo_files import PseudoFile
     from kmemquest.driver.user_mapping import UserMapping
+    from kmemquest.kernel.context import Task
     from kmemquest.kernel.dma.device import Device
     from kmemquest.kernel.machine import Machine
 
@@ -47,15 +49,19 @@ class IrqAction:
 
 @dataclass(frozen=True, slots=True)
 class CharacterDevice:
-    """A node in /dev; `operations` is the address of its `struct file_operations`."""
+    """A node in /dev; `operations` is the address of its `struct file_operations`.
+
+    Files of /proc and debugfs are nodes too, named by their whole path: `entry` is theirs.
+    """
 
     name: str
     major: int
     minor: int
     operations: int
     owner: int
-    """Address of the miscdevice or cdev."""
+    """Address of the miscdevice, cdev, proc_dir_entry or dentry."""
     misc: bool
+    entry: PseudoFile | None = None
 
 
 @dataclass(slots=True)
@@ -123,6 +129,10 @@ class World:
     """Woken threaded handlers: (function, irq, dev_id)."""
     busy_threads: list[tuple[int, int, int]] = field(default_factory=list)
     """Those that run now, asleep perhaps."""
+    wakes: dict[int, int] = field(default_factory=dict)
+    """Wait queue -> how often somebody woke it up."""
+    lock_owners: dict[int, Task] = field(default_factory=dict)
+    """Lock whose owner may sleep -> the task that took it last."""
     dead_threads: set[tuple[int, int, int]] = field(default_factory=set)
     """Those that oopsed: nothing wakes them any more."""
     busy_works: list[int] = field(default_factory=list)
@@ -132,8 +142,8 @@ class World:
     sleeping: dict[int, tuple[int, int, str]] = field(default_factory=dict)
     """Created but not woken kernel threads: task -> (function, data, name)."""
     stopped: set[int] = field(default_factory=set)
-    thread_turns: dict[int, int] = field(default_factory=dict)
-    """pid -> how often the thread asked whether it should stop."""
+    thread_results: dict[int, int] = field(default_factory=dict)
+    """Task -> what the kernel thread returned."""
     rcu_callbacks: deque[tuple[int, int]] = field(default_factory=deque)
     """(function, argument); function 0 stands for kfree."""
     characters: dict[str, CharacterDevice] = field(default_factory=dict)

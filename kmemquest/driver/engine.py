@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from kmemquest.driver.binding import OBJECTS, REGISTRY, Argument
@@ -35,6 +36,7 @@ from kmemquest.driver.placement import (
 )
 from kmemquest.driver.runtime import arithmetic
 from kmemquest.driver.step import Observer, StepInfo
+from kmemquest.driver.tasks import Tasks
 from kmemquest.kernel.address import THREAD_SIZE
 from kmemquest.kernel.context import Frame
 from kmemquest.kernel.events import Report
@@ -45,6 +47,16 @@ if TYPE_CHECKING:
 
 _RECURSION: Final = 10_000
 _ADDRESS: Final = re.compile(r"A\['([^']*)'\]")
+
+
+@dataclass(frozen=True, slots=True)
+class StackState:
+    """The kernel stack in use: its pointer, its bounds, and how many calls are open on it."""
+
+    pointer: int
+    low: int
+    top: int
+    depth: int
 
 
 class Engine:
@@ -88,6 +100,9 @@ class Engine:
         self._stack_mapped = False
         self._sp = 0
         self._next_list = 1
+        self.tasks = Tasks(self)
+        self.released = False
+        """Whether the module was unloaded: its code is gone."""
         self._points: list[Frame] = []
         self._max_frames = self.limits.memory_bytes >> 12
 
@@ -118,7 +133,7 @@ class Engine:
         for parameter in self.module.parameters:
             if parameters and parameter.name in parameters:
                 self._set_parameter(parameter, parameters[parameter.name])
-        self.loaded = True
+        self.loaded, self.released = True, False
         result = 0
         for name in self.module.entries(".kmq.init"):
             result = self.call(name)
@@ -153,6 +168,7 @@ class Engine:
                 self._targets.pop(address, None)
 
     def _release(self) -> None:
+        self.released = True
         self.free_init()
         for area in self.placement.areas:
             unmap(self.machine, area)
@@ -194,7 +210,7 @@ class Engine:
         if self.stopped is not None or self.machine.fate is not self._running:
             return 0
         if target is None:
-            self._jumped_astray(function if isinstance(function, int) else 0)
+            self.jumped_astray(function if isinstance(function, int) else 0)
             return 0
         outermost = self._depth == 0
         limit = sys.getrecursionlimit()
@@ -265,14 +281,19 @@ class Engine:
         if target is None:
             found = self.target(address)
             if found is None:
-                self._jumped_astray(address)
+                self.jumped_astray(address)
                 raise Unwind
             name = self._names.get(address) or self._kernel_names.get(address, "")
             target = through_pointer(self.module, found, name, self.module.types[called])
             self._indirect_targets[address, called] = target
         return target(*arguments)
 
-    def _jumped_astray(self, address: int) -> None:
+    def code_address(self, function: str) -> int:
+        """Return an address inside a function of the driver: where a call in it returns to."""
+        start = self.placement.symbols.get(function, 0)
+        return start + 0x20 if start else 0
+
+    def jumped_astray(self, address: int) -> None:
         """The CPU fetched an instruction where there is no code."""
         mapped = self.machine.memory.translate(address) is not None
         self.machine.fault(address, 1, write=False, present=mapped, execute=True)
@@ -317,6 +338,29 @@ class Engine:
             self._stack_mapped = True
         self._stack_top = self._sp = top
         self._stack_low = top - THREAD_SIZE
+
+    def stack_state(self) -> StackState:
+        """Return the stack in use, for a task that is put aside."""
+        return StackState(self._sp, self._stack_low, self._stack_top, self._depth)
+
+    def use_stack(self, state: StackState) -> None:
+        """Go over to another task's stack."""
+        self._sp, self._stack_low, self._stack_top = state.pointer, state.low, state.top
+        self._depth = state.depth
+
+    def fresh_stack(self, low: int, top: int) -> StackState:
+        """Return an empty stack between two addresses; calls on it count as nested ones."""
+        return StackState(top, low, top, self._depth)
+
+    def resumed_by(self, resumer: StackState) -> None:
+        """A task goes on. With no call below it, it begins a run of its own, with all its steps."""
+        if resumer.depth == 0:
+            self.steps_left[0] = self.limits.steps
+
+    @property
+    def runs(self) -> bool:
+        """Whether driver code can run: nobody died and no limit was passed."""
+        return self.stopped is None and self.machine.fate is self._running
 
     def _enter(self, size: int, frame: Frame) -> tuple[int, list[Frame]]:
         pointer = self._sp - size
@@ -429,7 +473,7 @@ class Engine:
     def _compile(self, symbols: dict[str, int]) -> None:
         module = self.module
         traced = self.observer is not None
-        enter, leave = watched_frames(self.machine, module, self._enter, self._leave)
+        enter, leave = watched_frames(self, self._enter, self._leave)
         source = _ADDRESS.sub(
             lambda match: str(symbols.get(match.group(1), 0)), module.python_source(traced=traced)
         )
@@ -478,9 +522,8 @@ class Engine:
     def _return_address(self) -> int:
         stack = self.machine.context.stack
         caller = stack[-2] if len(stack) > 1 else None
-        if caller is not None and caller.function in self.placement.symbols:
-            return self.placement.symbols[caller.function] + 0x20
-        return KERNEL_TEXT + 0x20
+        known = self.code_address(caller.function) if caller is not None else 0
+        return known or KERNEL_TEXT + 0x20
 
 
 _code_cache: dict[str, Any] = {}

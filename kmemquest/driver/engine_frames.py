@@ -12,6 +12,7 @@ from kmemquest.kernel.address import THREAD_SIZE
 from kmemquest.kernel.context import Frame
 
 if TYPE_CHECKING:
+    from kmemquest.driver.engine import Engine
     from kmemquest.kernel.machine import Machine
 
 Enter: TypeAlias = Callable[[int, Frame], tuple[int, list[Frame]]]
@@ -29,27 +30,27 @@ def register_globals(machine: Machine, module: Module, placement: Placement) -> 
             kasan.global_registered(address, item.size, padded_size(item.size))
 
 
-def watched_frames(
-    machine: Machine, module: Module, enter: Enter, leave: Leave
-) -> tuple[Enter, Leave]:
+def watched_frames(engine: Engine, enter: Enter, leave: Leave) -> tuple[Enter, Leave]:
     """Return `enter` and `leave`; with KASAN they poison the gaps around a frame's variables."""
-    kasan = machine.checks.kasan
+    kasan, module = engine.machine.checks.kasan, engine.module
     if kasan is None:
         return enter, leave
-    entered: list[tuple[int, int]] = []
+    poisoned: set[int] = set()
+    """Where frames with such variables begin."""
 
     def enter_watched(size: int, frame: Frame) -> tuple[int, list[Frame]]:
         found = enter(size, frame)
         watched = module.functions[frame.function].watched
-        entered.append((found[0], size if watched else 0))
         if watched:
+            poisoned.add(found[0])
             kasan.frame_entered(found[0], watched)
         return found
 
     def leave_watched(size: int, stack: list[Frame]) -> None:
-        base, poisoned = entered.pop()
-        if poisoned:
-            kasan.frame_left(base, poisoned)
+        base = engine.stack_pointer
+        if base in poisoned:
+            poisoned.remove(base)
+            kasan.frame_left(base, size)
         leave(size, stack)
 
     return enter_watched, leave_watched

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.driver import abi
 from kmemquest.driver.contexts import hardirq, process, softirq
 from kmemquest.driver.devices import TICK, jiffies, world_of
 from kmemquest.driver.holdings import gave_back
+from kmemquest.driver.tasks import SimTask
 from kmemquest.kernel.context import Frame, Task
 from kmemquest.kernel.events import Report
 
@@ -154,50 +156,74 @@ def run_hrtimers(engine: Engine) -> None:
 
 
 def run_works(engine: Engine) -> None:
-    """Let the kernel's worker thread empty its queue (process context)."""
-    world, machine = world_of(engine), engine.machine
+    """Let the kernel's worker threads empty their queue (process context)."""
+    world = world_of(engine)
     for _ in range(MAX_ROUNDS):
         # A work item never runs twice at a time: queued again while it sleeps, it waits for itself.
         work = next((item for item in world.works if item not in world.busy_works), None)
         if work is None or not running(engine):
             return
         world.works.remove(work)
-        with process(machine, "kworker/0:1", WORKER_PID, kthread=True):
-            with kernel_function(machine, "assign_work"):
-                machine.memory.load(work + abi.WORK_STRUCT["entry"][0], 8)
-            function = machine.memory.load(work + abi.WORK_STRUCT["func"][0], 8)
-            data = machine.memory.load(work, 8)
-            machine.memory.store(work, 8, data & ~PENDING)
-            if running(engine):
-                world.busy_works.append(work)
+        engine.tasks.start(SimTask("kworker/0:1", partial(_work_turn, engine, work), key=work))
+
+
+def _work_turn(engine: Engine, work: int) -> None:
+    """Serve one work item, as `process_one_work` does."""
+    world, machine = world_of(engine), engine.machine
+    with process(machine, "kworker/0:1", WORKER_PID, kthread=True):
+        with kernel_function(machine, "assign_work"):
+            machine.memory.load(work + abi.WORK_STRUCT["entry"][0], 8)
+        function = machine.memory.load(work + abi.WORK_STRUCT["func"][0], 8)
+        data = machine.memory.load(work, 8)
+        machine.memory.store(work, 8, data & ~PENDING)
+        if running(engine):
+            world.busy_works.append(work)
+            try:
                 engine.call(function, work)
+            finally:
                 world.busy_works.remove(work)
 
 
 def run_threads(engine: Engine) -> None:
-    """Run woken threaded handlers and kernel threads."""
-    world, machine = world_of(engine), engine.machine
+    """Run woken threaded handlers and new kernel threads."""
+    world = world_of(engine)
     waiting = deque(entry for entry in world.threads if entry in world.busy_threads)
     while world.threads and running(engine):
         entry = world.threads.popleft()
-        if entry in world.busy_threads:
-            continue
-        function, line, dev_id = entry
-        action = next((a for a in world.irqs.get(line, ()) if a.dev_id == dev_id), None)
-        name = f"irq/{line}-{action.name if action else ''}"
-        world.busy_threads.append(entry)
-        with process(machine, name, world.new_pid(), kthread=True):
-            engine.call(function, line, dev_id)
-        world.busy_threads.remove(entry)
-        if not running(engine):
-            world.dead_threads.add(entry)
+        if entry not in world.busy_threads:
+            _, line, dev_id = entry
+            action = next((a for a in world.irqs.get(line, ()) if a.dev_id == dev_id), None)
+            name = f"irq/{line}-{action.name if action else ''}"
+            world.busy_threads.append(entry)
+            body = partial(_irq_thread_turn, engine, entry, name)
+            engine.tasks.start(SimTask(name, body, key=entry))
     # One thread serves an action: what came while it sleeps is its next turn, not a second thread.
     world.threads.extend(waiting)
     while world.kthreads and running(engine):
         task, function, data, name = world.kthreads.popleft()
-        pid = abi.get(machine, task, abi.TASK_STRUCT, "pid")
-        with process(machine, name, pid, kthread=True):
-            world.singletons["result of thread"] = engine.call(function, data)
+        body = partial(_thread_life, engine, task, function, data, name)
+        engine.tasks.start(SimTask(name, body, key=task, thread=True))
+
+
+def _irq_thread_turn(engine: Engine, entry: tuple[int, int, int], name: str) -> None:
+    """Run a threaded handler once."""
+    world = world_of(engine)
+    function, line, dev_id = entry
+    try:
+        with process(engine.machine, name, world.new_pid(), kthread=True):
+            engine.call(function, line, dev_id)
+    finally:
+        world.busy_threads.remove(entry)
+    if not running(engine):
+        world.dead_threads.add(entry)
+
+
+def _thread_life(engine: Engine, task: int, function: int, data: int, name: str) -> None:
+    """Run a kernel thread from its first statement to its return."""
+    world = world_of(engine)
+    pid = abi.get(engine.machine, task, abi.TASK_STRUCT, "pid")
+    with process(engine.machine, name, pid, kthread=True):
+        world.thread_results[task] = engine.call(function, data)
 
 
 def run_pending(engine: Engine) -> bool:
@@ -205,9 +231,10 @@ def run_pending(engine: Engine) -> bool:
     from kmemquest.driver.bindings.locks import run_rcu_callbacks
 
     world = world_of(engine)
-    if not world.has_work:
+    if not world.has_work and not engine.tasks.waiting:
         return False
-    ready = bool(world.tasklets or world.kthreads or world.rcu_callbacks)
+    ready = engine.tasks.let_ready_run()
+    ready = ready or bool(world.tasklets or world.kthreads or world.rcu_callbacks)
     ready = ready or any(entry not in world.busy_threads for entry in world.threads)
     ready = ready or any(work not in world.busy_works for work in world.works)
     run_tasklets(engine)
@@ -262,19 +289,46 @@ def sleep_until(engine: Engine, nanoseconds: int, woken: Callable[[], bool]) -> 
     """Sleep until somebody wakes the task, or a time is over; False when nothing can run."""
     from kmemquest.driver.bindings.timers import schedule_while_atomic
 
-    machine = engine.machine
+    machine, tasks = engine.machine, engine.tasks
     if not machine.context.may_sleep:
         schedule_while_atomic(engine, "io_schedule_timeout")
         if not machine.context.may_sleep:
             hang(engine, "io_schedule_timeout")
             return False
     end = machine.clock.now + nanoseconds
+    if tasks.current is not None:
+        tasks.wait(woken, "io_schedule_timeout", end, uninterruptible=True)
+        return running(engine)
     while not woken() and machine.clock.now < end:
         with idle(machine):
             advance_once(engine, end)
         if not running(engine):
             return False
     return True
+
+
+def wait_until(engine: Engine, ready: Callable[[], bool], call: str) -> bool:
+    """Let the running task wait, uninterruptibly; False when it will wait for ever.
+
+    The script's own task lets everybody else run; any other is put aside.
+    """
+    tasks = engine.tasks
+    while not ready():
+        if tasks.current is not None:
+            tasks.wait(ready, call, uninterruptible=True)
+        elif not run_next(engine):
+            hang(engine, call, uninterruptible=True)
+            return False
+    return True
+
+
+def let_workers_finish(engine: Engine) -> None:
+    """Let time pass while a worker or a threaded handler sleeps: programs are slow."""
+    for _ in range(MAX_ROUNDS):
+        asleep = any(t.deadline is not None and not t.thread for t in engine.tasks.waiting)
+        if not asleep or not running(engine):
+            return
+        run_next(engine)
 
 
 def let_kernel_work(machine: Machine) -> None:
@@ -314,4 +368,6 @@ def next_due(engine: Engine) -> int | None:
     first = machine.clock.now - machine.clock.now % TICK
     ticks = (*world.timers.values(), *world.delayed.values())
     times = [first + (tick - jiffies(machine)) * TICK for tick in ticks]
-    return min((*times, *world.hrtimers.values()), default=None)
+    sleep = engine.tasks.next_due()
+    sleeps = () if sleep is None else (sleep,)
+    return min((*times, *world.hrtimers.values(), *sleeps), default=None)

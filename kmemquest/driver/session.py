@@ -143,9 +143,12 @@ class DriverSession:
         """The kernel is left: what was woken or queued meanwhile gets the CPU first."""
         if self._running and self.machine.phase == "running" and not self.world.asleep:
             pending.run_pending(self.engine)
+            pending.let_workers_finish(self.engine)
 
     def close(self) -> None:
-        """Take the hooks off the machine, so that it can be snapshot again."""
+        """End the tasks that wait, and take the hooks off the machine: it can be snapshot again."""
+        self.engine.tasks.dismiss()
+        self.settle()
         if hasattr(self.machine, "slub"):
             self.machine.slub.run_constructor = None
         if hasattr(self.machine, "mempools"):

@@ -43,6 +43,8 @@ class Task:
     flags: int = 0
     kthread: bool = False
     oom_victim: bool = False
+    ended: bool = False
+    """Whether it is gone or back in user space: what it still holds it will never release."""
     fail_nth: int = 0
     """Fault injection: which of the coming allocations fails, from 1; 0 means none."""
 

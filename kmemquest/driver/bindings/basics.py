@@ -6,15 +6,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kmemquest.driver import abi
+from kmemquest.driver import abi, pending
 from kmemquest.driver.binding import Argument, binds, binds_object
-from kmemquest.driver.devices import world_of
+from kmemquest.driver.devices import TICK, world_of
 from kmemquest.driver.printk_format import format_text, read_string
 from kmemquest.kernel.check import oops
 
 if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
 
+EINTR: Final = 4
+SLICE_TURNS: Final = 100
+"""How often a thread that never sleeps looks whether to stop before its time slice is over."""
 EINVAL: Final = 22
 ERANGE: Final = 34
 LIST_POISON1: Final = 0xDEAD_0000_0000_0100
@@ -423,7 +426,11 @@ def wake_up_process(engine: Engine, task: int) -> int:
     world = world_of(engine)
     entry = world.sleeping.pop(task, None)
     if entry is None:
-        return 0
+        asleep = engine.tasks.serving(task)
+        if asleep is None or asleep.kicked or asleep.uninterruptible:
+            return 0
+        asleep.kicked = True
+        return 1
     world.kthreads.append((task, *entry))
     return 1
 
@@ -438,22 +445,32 @@ def kthread_stop(engine: Engine, task: int) -> int:
     if not machine.context.may_sleep:
         schedule_while_atomic(engine, "kthread_stop")
     world.stopped.add(task)
-    world.sleeping.pop(task, None)
+    if world.sleeping.pop(task, None) is not None:
+        return -EINTR
     for entry in list(world.kthreads):
         if entry[0] == task:
             world.kthreads.remove(entry)
-            return -4
-    return 0
+            return -EINTR
+    thread = engine.tasks.serving(task)
+    if thread is not None:
+        thread.kicked = True
+        pending.wait_until(engine, lambda: engine.tasks.serving(task) is None, "kthread_stop")
+    return world.thread_results.get(task, 0)
 
 
 @binds("kthread_should_stop")
 def kthread_should_stop(engine: Engine) -> int:
-    """Grant a thread one turn of its loop: nobody else runs before it has come to its end."""
-    world = world_of(engine)
-    pid = engine.machine.context.task.pid
-    turns = world.thread_turns.get(pid, 0) + 1
-    world.thread_turns[pid] = turns
-    return turns > 1
+    """Tell a thread whether kthread_stop() waits for it; one that never sleeps is preempted."""
+    world, tasks = world_of(engine), engine.tasks
+    task = tasks.current
+    if task is None or not task.thread:
+        return 0
+    if task.key not in world.stopped:
+        task.turns += 1
+        if task.turns > SLICE_TURNS and engine.machine.context.may_sleep:
+            clock = engine.machine.clock
+            tasks.wait(lambda: False, "schedule", clock.now + TICK, uninterruptible=True)
+    return task.key in world.stopped
 
 
 @binds_object("__this_module")

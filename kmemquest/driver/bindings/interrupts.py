@@ -120,16 +120,30 @@ def _irq_key(line: int, dev_id: int) -> int:
 def free_irq(engine: Engine, line: int, dev_id: int) -> int:
     machine = engine.machine
     machine.checks.might_sleep("free_irq", None, "kernel/locking/mutex.c", 585)
-    if machine.context.may_sleep and world_of(engine).threads:
-        # A thread that was woken has its turn before kthread_stop() (`irq_wait_for_interrupt`).
-        pending.run_threads(engine)
     name = _remove(engine, line, dev_id)
     gave_back(engine, _irq_key(line, dev_id), "free_irq", "irq")
     return name
 
 
+def _finish_threads(engine: Engine, line: int, dev_id: int) -> None:
+    """A thread that was woken has its turn, and ends it, before kthread_stop() returns.
+
+    `kernel/irq/manage.c:irq_wait_for_interrupt`.
+    """
+
+    def idle() -> bool:
+        busy = world_of(engine).busy_threads
+        return not any(entry[1:] == (line, dev_id) for entry in busy)
+
+    if world_of(engine).threads:
+        pending.run_threads(engine)
+    pending.wait_until(engine, idle, "free_irq")
+
+
 def _remove(engine: Engine, line: int, dev_id: int) -> int:
     machine, world = engine.machine, world_of(engine)
+    if machine.context.may_sleep:
+        _finish_threads(engine, line, dev_id)
     for action in world.irqs.get(line, []):
         if action.dev_id == dev_id:
             world.irqs[line].remove(action)

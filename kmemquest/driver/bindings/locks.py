@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.driver import abi, pending
@@ -123,6 +124,13 @@ def _take(engine: Engine, lock: int, name: str, *, spinning: bool, trying: bool 
         return
     if _never_initialised(engine, lock):
         _complain(engine, lock, spinning=spinning)
+    owner = None if spinning else world_of(engine).lock_owners.get(lock)
+    if value and owner is not None and not owner.ended and owner is not machine.context.task:
+        # Its owner sleeps, and will go on: this is what waiting for a mutex is.
+        free = partial(_is_free, engine, lock)
+        value = not pending.wait_until(engine, free, "__mutex_lock")
+        if not pending.running(engine):
+            return
     if value:
         _deadlock(engine, lock, name, spinning=spinning)
         return
@@ -130,8 +138,14 @@ def _take(engine: Engine, lock: int, name: str, *, spinning: bool, trying: bool 
         # Who only tries never waits, and so adds to no chain (`lockdep.c:validate_chain`).
         machine.checks.lockdep.acquire(name, sleeping=not spinning, address=lock)
     machine.memory.store(lock, 4, 1)
+    if not spinning:
+        world_of(engine).lock_owners[lock] = machine.context.task
     machine.context.locks.append(HeldLock(name, spinning, lock))
     enter(machine, "lock", name)
+
+
+def _is_free(engine: Engine, lock: int) -> bool:
+    return not any(engine.machine.memory.peek(lock, 4))
 
 
 def _never_initialised(engine: Engine, lock: int) -> bool:

@@ -18,6 +18,8 @@ from kmemquest.kernel.check.schedule import schedule_bug, scheduled_in_rcu_reade
 if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
 
+FOREVER: Final = 1 << 40
+"""Jiffies: MAX_SCHEDULE_TIMEOUT and all else that nobody lives to see."""
 LONG_MASK: Final = (1 << 64) - 1
 PENDING: Final = 1
 """WORK_STRUCT_PENDING, bit 0 of work->data."""
@@ -191,7 +193,9 @@ def mod_delayed_work(engine: Engine, queue: int, work: int, delay: int) -> int:
 @binds("cancel_work_sync", "cancel_delayed_work_sync")
 def cancel_work_sync(engine: Engine, work: int) -> int:
     engine.machine.checks.might_sleep("cancel_work_sync", None, "kernel/workqueue.c", 4390)
-    return cancel_work(engine, work)
+    was_pending = cancel_work(engine, work)
+    _wait_for_works(engine, "cancel_work_sync", work)
+    return was_pending
 
 
 @binds("cancel_delayed_work", "cancel_work")
@@ -213,16 +217,29 @@ def flush_work(engine: Engine, work: int) -> int:
     if work in world.delayed:
         del world.delayed[work]
         world.works.append(work)
-    if work not in world.works:
+    if work not in world.works and work not in world.busy_works:
         return 0
     pending.run_works(engine)
+    _wait_for_works(engine, "flush_work", work)
     return 1
+
+
+def _wait_for_works(engine: Engine, call: str, only: int | None = None) -> None:
+    """Wait until no worker is busy with an item: whoever serves it himself waits for ever."""
+    world, current = world_of(engine), engine.tasks.current
+    own = current.key if current is not None and only is None else None
+
+    def idle() -> bool:
+        return all(work == own or only not in (None, work) for work in world.busy_works)
+
+    pending.wait_until(engine, idle, call)
 
 
 @binds("flush_workqueue")
 def flush_workqueue(engine: Engine, queue: int) -> None:
     engine.machine.checks.might_sleep("flush_workqueue", None, "kernel/workqueue.c", 3920)
     pending.run_works(engine)
+    _wait_for_works(engine, "flush_workqueue")
 
 
 @binds("work_pending")
@@ -240,7 +257,13 @@ def _sleep(engine: Engine, nanoseconds: int, call: str) -> None:
         schedule_while_atomic(engine, call)
         if not machine.context.may_sleep:
             return
-    pending.advance(engine, nanoseconds)
+    tasks = engine.tasks
+    if tasks.current is None:
+        pending.advance(engine, nanoseconds)
+        return
+    # Only a sleep that says so ends when somebody calls wake_up_process().
+    firm = call != "schedule_timeout"
+    tasks.wait(lambda: False, call, machine.clock.now + nanoseconds, uninterruptible=firm)
 
 
 def schedule_while_atomic(engine: Engine, call: str) -> None:
@@ -308,12 +331,23 @@ def might_sleep(engine: Engine) -> None:
 
 @binds("schedule", "yield", "cond_resched")
 def schedule(engine: Engine) -> int:
-    machine = engine.machine
-    if machine.context.may_sleep:
+    machine, task = engine.machine, engine.tasks.current
+    if not machine.context.may_sleep:
+        schedule_while_atomic(engine, "schedule")
+        return 0
+    if task is not None and task.state:
+        # Whoever says that he sleeps has to be woken up by name.
+        engine.tasks.wait(lambda: False, "schedule", uninterruptible=False)
+        task.state = 0
+    else:
         pending.run_pending(engine)
-        return 1
-    schedule_while_atomic(engine, "schedule")
-    return 0
+    return 1
+
+
+@binds("__kmq_set_state")
+def set_state(engine: Engine, state: int) -> None:
+    if engine.tasks.current is not None:
+        engine.tasks.current.state = state
 
 
 @binds("schedule_timeout", "schedule_timeout_interruptible", "schedule_timeout_uninterruptible")
@@ -322,19 +356,49 @@ def schedule_timeout(engine: Engine, ticks: int) -> int:
     return 0
 
 
+@binds("__kmq_wait_end")
+def wait_end(engine: Engine, ticks: int) -> int:
+    """Return the nanosecond at which a wait of so many jiffies is over; 0 for one without end."""
+    return engine.machine.clock.now + min(ticks, FOREVER) * TICK if ticks else 0
+
+
+@binds("__kmq_wait_left")
+def wait_left(engine: Engine, end: int) -> int:
+    """Return the jiffies left until then, at least 1: what wait_event_timeout() returns."""
+    return max((end - engine.machine.clock.now) // TICK, 1)
+
+
 @binds("__kmq_wait_step")
-def wait_step(engine: Engine) -> int:
-    """Let pending work run, else time pass to the next timer; 0 when nothing is left to happen."""
-    machine = engine.machine
+def wait_step(engine: Engine, queue: int, end: int, interruptible: int) -> int:
+    """Sleep on a queue until somebody wakes it up; 0 when the wait is over without that."""
+    machine, tasks, wakes = engine.machine, engine.tasks, world_of(engine).wakes
     if not machine.context.may_sleep:
         schedule_while_atomic(engine, "wait_event")
         return 0
-    return pending.run_next(engine)
+    if end and machine.clock.now >= end:
+        return 0
+    before = wakes.get(queue, 0)
+    if tasks.current is not None:
+        tasks.wait(
+            lambda: wakes.get(queue, 0) != before, "wait_event", end or None,
+            uninterruptible=not interruptible,
+        )  # fmt: skip
+        return 1
+    while wakes.get(queue, 0) == before:
+        if end and machine.clock.now >= end:
+            return 1
+        if not (pending.advance_once(engine, end) if end else pending.run_next(engine)):
+            if not interruptible:
+                pending.hang(engine, "wait_event", uninterruptible=True)
+            return 0
+    return 1
 
 
 @binds("wake_up")
 def wake_up(engine: Engine, queue: int) -> None:
     engine.machine.memory.load(queue, 4)
+    wakes = world_of(engine).wakes
+    wakes[queue] = wakes.get(queue, 0) + 1
 
 
 @binds("wait_for_completion")
@@ -349,21 +413,39 @@ def wait_for_completion_interruptible(engine: Engine, completion: int) -> int:
 
 @binds("wait_for_completion_timeout")
 def wait_for_completion_timeout(engine: Engine, completion: int, ticks: int) -> int:
-    if _complete(engine, completion, "wait_for_completion_timeout", hang=False):
-        return max(ticks // 2, 1)
-    pending.advance(engine, ticks * TICK)
-    return 0
+    clock = engine.machine.clock
+    end = clock.now + min(ticks, FOREVER) * TICK
+    if not _complete(engine, completion, "wait_for_completion_timeout", end):
+        return 0
+    return max((end - clock.now) // TICK, 1)
 
 
-def _complete(engine: Engine, completion: int, call: str, *, hang: bool = True) -> bool:
-    machine = engine.machine
+def _done(engine: Engine, completion: int) -> bool:
+    return any(engine.machine.memory.peek(completion, 4))
+
+
+def _complete(engine: Engine, completion: int, call: str, end: int | None = None) -> bool:
+    """Wait for complete(); with an `end` (ns) no longer than until then."""
+    machine, tasks = engine.machine, engine.tasks
     machine.checks.might_sleep(call, None, "kernel/sched/completion.c", 111)
+    firm = call != "wait_for_completion_interruptible"
     while not machine.memory.load(completion, 4):
+        if end is not None and machine.clock.now >= end:
+            return False
         if not machine.context.may_sleep:
             schedule_while_atomic(engine, call)
-        if not machine.context.may_sleep or not pending.run_next(engine):
-            if hang:
-                pending.hang(engine, call, uninterruptible=call == "wait_for_completion")
+        if not machine.context.may_sleep:
+            pending.hang(engine, call, uninterruptible=firm)
+            return False
+        if tasks.current is not None:
+            tasks.wait(lambda: _done(engine, completion), call, end, uninterruptible=firm)
+            if not firm and not _done(engine, completion):
+                return False
+        elif end is not None:
+            if not pending.advance_once(engine, end):
+                return False
+        elif not pending.run_next(engine):
+            pending.hang(engine, call, uninterruptible=firm)
             return False
     done = machine.memory.load(completion, 4)
     if done != 0xFFFF_FFFF:

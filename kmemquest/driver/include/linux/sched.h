@@ -36,8 +36,9 @@ long schedule_timeout_interruptible(long timeout);
 long schedule_timeout_uninterruptible(long timeout);
 int cond_resched(void);
 void yield(void);
-#define set_current_state(state) do { (void)(state); } while (0)
-#define __set_current_state(state) do { (void)(state); } while (0)
+void __kmq_set_state(unsigned int state);
+#define set_current_state(state) __kmq_set_state(state)
+#define __set_current_state(state) __kmq_set_state(state)
 #define signal_pending(task) ((void)(task), 0)
 #define fatal_signal_pending(task) ((void)(task), 0)
 

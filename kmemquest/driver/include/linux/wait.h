@@ -17,14 +17,24 @@ void wake_up(wait_queue_head_t *wq);
 #define wake_up_interruptible(wq) wake_up(wq)
 #define wake_up_all(wq) wake_up(wq)
 
-/* One step of waiting: lets time pass and pending work run; 0 when nothing can ever wake us. */
-int __kmq_wait_step(void);
-#define __kmq_wait(wq, condition) ({ int __wait_ret = 0; (void)&(wq); might_sleep(); \
-	while (!(condition)) { if (!__kmq_wait_step()) { __wait_ret = -ERESTARTSYS; break; } } \
+/*
+ * One step of waiting: sleeps until the queue is woken up; 0 when the wait is over without that.
+ * An end of 0 is none.
+ */
+int __kmq_wait_step(wait_queue_head_t *wq, u64 end, int interruptible);
+u64 __kmq_wait_end(unsigned long timeout);
+long __kmq_wait_left(u64 end);
+#define __kmq_wait(wq, condition, end, interruptible) ({ int __wait_ret = 0; might_sleep(); \
+	while (!(condition)) { \
+		if (!__kmq_wait_step(&(wq), end, interruptible)) { __wait_ret = -ERESTARTSYS; break; } } \
 	(int)__builtin_expect(__wait_ret, 0); })
-#define wait_event(wq, condition) do { (void)__kmq_wait(wq, condition); } while (0)
-#define wait_event_interruptible(wq, condition) __kmq_wait(wq, condition)
-#define wait_event_timeout(wq, condition, timeout) \
-	(__kmq_wait(wq, condition) ? 0L : (long)(timeout))
+#define __kmq_wait_for(wq, condition, timeout, interruptible) ({ u64 __end = __kmq_wait_end(timeout); \
+	__kmq_wait(wq, condition, __end, interruptible) ? 0L : __kmq_wait_left(__end); })
+#define wait_event(wq, condition) do { (void)__kmq_wait(wq, condition, 0, 0); } while (0)
+#define wait_event_interruptible(wq, condition) __kmq_wait(wq, condition, 0, 1)
+#define wait_event_killable(wq, condition) __kmq_wait(wq, condition, 0, 0)
+#define wait_event_timeout(wq, condition, timeout) __kmq_wait_for(wq, condition, timeout, 0)
+#define wait_event_interruptible_timeout(wq, condition, timeout) \
+	__kmq_wait_for(wq, condition, timeout, 1)
 
 #endif
