@@ -23,7 +23,8 @@ from kmemquest.driver.engine_frames import register_globals, stack_overflowed, w
 from kmemquest.driver.engine_memory import Lookaside, Unwind, accessors
 from kmemquest.driver.kernel_call import kernel_call, reduced, through_pointer
 from kmemquest.driver.limits import Limits
-from kmemquest.driver.module_image import Module, Parameter
+from kmemquest.driver.module_image import Module
+from kmemquest.driver.module_parameters import set_parameter
 from kmemquest.driver.placement import (
     KERNEL_DATA,
     KERNEL_TEXT,
@@ -37,6 +38,7 @@ from kmemquest.driver.placement import (
 from kmemquest.driver.runtime import arithmetic
 from kmemquest.driver.step import Observer, StepInfo
 from kmemquest.driver.tasks import Tasks
+from kmemquest.driver.variadic_lists import VariadicLists
 from kmemquest.kernel.address import THREAD_SIZE
 from kmemquest.kernel.context import Frame
 from kmemquest.kernel.events import Report
@@ -82,7 +84,7 @@ class Engine:
         self.loaded = False
         self.placement = Placement()
         self.steps_left = [self.limits.steps]
-        self.variadic_lists: dict[int, list[Argument]] = {}
+        self.va_lists = VariadicLists()
         self._running = Fate.RUNNING
         self._functions: dict[str, Callable[..., int]] = {}
         self._targets: dict[int, Callable[..., int]] = {}
@@ -99,7 +101,6 @@ class Engine:
         self._stack_low = 0
         self._stack_mapped = False
         self._sp = 0
-        self._next_list = 1
         self.tasks = Tasks(self)
         self.released = False
         """Whether the module was unloaded: its code is gone."""
@@ -132,7 +133,7 @@ class Engine:
         self.place()
         for parameter in self.module.parameters:
             if parameters and parameter.name in parameters:
-                self._set_parameter(parameter, parameters[parameter.name])
+                set_parameter(self, parameter, parameters[parameter.name])
         self.loaded, self.released = True, False
         result = 0
         for name in self.module.entries(".kmq.init"):
@@ -180,24 +181,6 @@ class Engine:
         self._indirect_targets.clear()
         self._functions.clear()
         self.loaded = False
-
-    def _set_parameter(self, parameter: Parameter, text: str) -> None:
-        address = self.globals_address(parameter.variable)
-        symbol = self.module.symbols[parameter.variable]
-        if parameter.kind == "charp":
-            data = text.encode() + b"\0"
-            string = self.reserve(len(data))
-            self.machine.memory.poke(string, data)
-            value, size = string, 8
-        elif parameter.kind in ("bool", "invbool"):
-            value, size = int(text.strip().lower() in ("1", "y", "yes", "on", "")), 1
-        else:
-            try:
-                value = int(text, 0)
-            except ValueError:
-                return
-            size = symbol.type.size
-        self.machine.memory.poke(address, (value & (1 << 8 * size) - 1).to_bytes(size, "little"))
 
     # --- calls --------------------------------------------------------------------------------
 
@@ -415,18 +398,6 @@ class Engine:
         signed = isinstance(ctype, IntType) and ctype.signed
         return int.from_bytes(self.machine.memory.peek(address, size), "little", signed=signed)
 
-    def globals(self) -> tuple[tuple[str, str, str], ...]:
-        """The driver's variables at file scope as (name, C type, value text)."""
-        from kmemquest.driver.step import memory_text, type_text
-
-        found = []
-        for name, symbol in self.module.symbols.items():
-            own = symbol.kind == "object" and "." not in name and not name.startswith("__kmq")
-            if own and name in self.placement.symbols and symbol.where.file == self.module.file:
-                text = memory_text(self, symbol.type, self.placement.symbols[name])
-                found.append((name, type_text(symbol.type), text))
-        return tuple(found)
-
     def symbol_at(self, address: int) -> tuple[str, int, int] | None:
         """Return (function, offset, size) of a text address, for `%pS`."""
         for name, start in self.placement.symbols.items():
@@ -464,10 +435,6 @@ class Engine:
         self._pool = (start + size, end)
         return start
 
-    def variadic(self, handle: int) -> list[Argument]:
-        """Return what is left of a va_list (its value is the handle)."""
-        return self.variadic_lists.get(handle, [])
-
     # --- making the functions ---------------------------------------------------------------------
 
     def _compile(self, symbols: dict[str, int]) -> None:
@@ -485,7 +452,8 @@ class Engine:
             "P": self._points, "T": module.types, "C": self.steps_left, "Arg": Argument,
             "enter": enter, "leave": leave, "enter_quiet": self._enter_quiet,
             "leave_quiet": self._leave_quiet, "icall": self._indirect, "stop": self._out_of_steps,
-            "va_begin": self._va_begin, "va_next": self._va_next, "va_copy": self._va_copy,
+            "va_begin": self.va_lists.begin, "va_next": self.va_lists.next,
+            "va_copy": self.va_lists.copy,
             "return_address": self._return_address, "step": self._step,
         }  # fmt: skip
         space.update(accessors(self.machine, self.lookaside))
@@ -505,19 +473,6 @@ class Engine:
         self.machine.context.stack[-1] = self._points[index]
         assert self.observer is not None
         self.observer.on_step(StepInfo(self, index, sys._getframe(1)))
-
-    def _va_begin(self, tail: list[Argument]) -> int:
-        handle = self._next_list
-        self._next_list += 1
-        self.variadic_lists[handle] = list(tail)
-        return handle
-
-    def _va_copy(self, handle: int) -> int:
-        return self._va_begin(self.variadic_lists.get(handle, []))
-
-    def _va_next(self, handle: int) -> int:
-        left = self.variadic_lists.get(handle)
-        return left.pop(0).value if left else 0
 
     def _return_address(self) -> int:
         stack = self.machine.context.stack

@@ -6,7 +6,7 @@ the script or a sleeping call lets it, always in its true context.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -34,7 +34,9 @@ HRTIMER_RESTART: Final = 1
 TIMER_LINE: Final = 0
 """The local timer's interrupt stands for the line it has no number of."""
 MAX_ROUNDS: Final = 10_000
-"""Work that keeps requeueing itself is cut here; the engine's step limit comes first, mostly."""
+"""Timers and work that keep coming are cut here; the engine's step limit comes first, mostly."""
+TURNS_OF_ONE: Final = 1_000
+"""Turns of one work item before others get theirs: one that queues itself again never ends."""
 
 
 @contextmanager
@@ -157,12 +159,14 @@ def run_hrtimers(engine: Engine) -> None:
 
 def run_works(engine: Engine) -> None:
     """Let the kernel's worker threads empty their queue (process context)."""
-    world = world_of(engine)
+    world, turns = world_of(engine), Counter[int]()
     for _ in range(MAX_ROUNDS):
         # A work item never runs twice at a time: queued again while it sleeps, it waits for itself.
-        work = next((item for item in world.works if item not in world.busy_works), None)
+        runnable = (item for item in world.works if item not in world.busy_works)
+        work = next((item for item in runnable if turns[item] < TURNS_OF_ONE), None)
         if work is None or not running(engine):
             return
+        turns[work] += 1
         world.works.remove(work)
         engine.tasks.start(SimTask("kworker/0:1", partial(_work_turn, engine, work), key=work))
 

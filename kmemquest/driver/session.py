@@ -279,6 +279,8 @@ class DriverSession:
 
     def _call(self, step: ScriptStep) -> StepResult:
         values, machine = step.values, self.machine
+        if self.engine.released:
+            return StepResult(step, note="call: the module is not loaded")
         result = 0
         for turn in range(values["times"]):
             if turn:

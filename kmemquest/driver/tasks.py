@@ -12,12 +12,13 @@ again or ends.
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from kmemquest.driver.engine_memory import Unwind
+from kmemquest.driver.host_threads import HostThread, HostThreads
 from kmemquest.driver.placement import map_image, unmap
 from kmemquest.kernel.address import THREAD_SIZE, VMALLOC_END
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from kmemquest.driver.placement import Area
 
 _RECURSION: Final = 10_000
-HOST_STACK_BYTES: Final = 16 << 20
-"""Stack of a host thread; the address space is only reserved."""
 STACKS_AT: Final = VMALLOC_END + 1 - (1 << 30)
 """Task stacks lie in vmalloc's part of the address space, where no area will ever be."""
 MOST_TASKS: Final = 256
@@ -71,9 +70,18 @@ class SimTask:
     stack: Area | None = None
     context: tuple[Any, ...] = ()
     frames: StackState | None = None
-    host: threading.Thread | None = None
-    go: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    back: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    host: HostThread | None = None
+
+
+def _run(task: SimTask) -> None:
+    """Run a task to its end on its host thread; what it raises, the resumer raises."""
+    try:
+        task.body()
+    except Unwind:
+        pass
+    except BaseException as error:
+        task.error = error
+    task.finished = True
 
 
 class Tasks:
@@ -84,6 +92,7 @@ class Tasks:
         self.current: SimTask | None = None
         self.waiting: list[SimTask] = []
         self._stacks: list[Area] = []
+        self._hosts = HostThreads()
 
     def start(self, task: SimTask) -> None:
         """Run a new task until it waits or ends."""
@@ -97,12 +106,7 @@ class Tasks:
         task.frames = engine.fresh_stack(low, top)
         context = engine.machine.context
         task.context = (context.task, 0, 0, 0, 0, 0, 0, None, [], [])
-        task.host = threading.Thread(target=self._main, args=(task,), name=task.name, daemon=True)
-        before = threading.stack_size(HOST_STACK_BYTES)
-        try:
-            task.host.start()
-        finally:
-            threading.stack_size(before)
+        task.host = self._hosts.take(partial(_run, task))
         self._hand_over(task)
 
     def wait(
@@ -133,8 +137,8 @@ class Tasks:
         task.returns_to = engine.code_address(site.function) if site is not None else 0
         self._save(task)
         self.waiting.append(task)
-        task.back.release()
-        task.go.acquire()
+        assert task.host is not None
+        task.host.pause()
         task.deadline, task.kicked = None, False
         if task.hangs:
             hang(engine, call, uninterruptible=uninterruptible)
@@ -178,19 +182,9 @@ class Tasks:
         for area in self._stacks:
             unmap(self.engine.machine, area)
         self._stacks.clear()
+        self._hosts.end()
 
     # --- the baton --------------------------------------------------------------------------
-
-    def _main(self, task: SimTask) -> None:
-        task.go.acquire()
-        try:
-            task.body()
-        except Unwind:
-            pass
-        except BaseException as error:
-            task.error = error
-        task.finished = True
-        task.back.release()
 
     def _hand_over(self, task: SimTask) -> None:
         engine, resumer = self.engine, self.current
@@ -202,14 +196,15 @@ class Tasks:
         self.current = task
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, _RECURSION))
-        task.go.release()
-        task.back.acquire()
+        assert task.host is not None
+        task.host.resume()
         sys.setrecursionlimit(limit)
         self.current = resumer
         self._restore(saved, frames)
         if task.finished and task.stack is not None:
             self._stacks.append(task.stack)
-            task.stack = None
+            self._hosts.give_back(task.host)
+            task.stack = task.host = None
         if task.error is not None:
             raise task.error
 

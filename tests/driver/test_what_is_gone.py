@@ -59,3 +59,17 @@ def test_built_in_code_has_no_module_in_its_symbols() -> None:
     log = run_driver(built_in, "m.c", script=script, machine=machine()).log_text()
     assert any("start+0x" in line for line in log)
     assert not any("[m]" in line for line in log)
+
+
+def test_a_module_that_failed_to_load_cannot_be_called() -> None:
+    body = """
+int poke(void) { pr_info("poked\\n"); return 0; }
+static int __init start(void) { return -ENODEV; }
+module_init(start);
+"""
+    script = ["insmod", {"call": "poke"}]
+    result = run_driver(HEAD + body, "c.c", script=script, machine=machine())
+    assert result.outcome == "init-failed"
+    assert not any("poked" in line for line in result.log_text())
+    last = result.results[-1]
+    assert (last.result, last.note) == (None, "call: the module is not loaded")

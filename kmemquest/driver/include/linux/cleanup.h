@@ -40,6 +40,18 @@ static inline __must_check const volatile void *__must_check_fn(const volatile v
 #define CLASS(name, variable) \
 	class_##name##_t variable __cleanup(class_##name##_destructor) = class_##name##_constructor
 
+/*
+ * Guards of the kernel's own locks are macros over this one type, cheap for those who use none:
+ * class_NAME_t, class_NAME_constructor(), class_NAME_destructor, class_NAME_lock_ptr().
+ */
+struct __kmq_guard {
+	void *lock;
+	unsigned long flags;
+};
+#define __kmq_guard_of(taken, guarded) \
+	({ struct __kmq_guard __guard = { .lock = guarded }; taken; __guard; })
+#define __kmq_guard_lock(place) ((place)->lock)
+
 /* Guards: classes that hold a lock. */
 #define DEFINE_GUARD(name, type, lock_code, unlock_code) \
 	DEFINE_CLASS(name, type, if (_T) { unlock_code; }, ({ lock_code; _T; }), type _T) \

@@ -31,8 +31,24 @@ void mutex_destroy(struct mutex *lock);
 #define mutex_lock_killable(lock) __kmq_mutex_lock_interruptible(lock, #lock)
 #define mutex_trylock(lock) __kmq_mutex_trylock(lock, #lock)
 
-DEFINE_GUARD(mutex, struct mutex *, mutex_lock(_T), mutex_unlock(_T))
-DEFINE_GUARD_COND(mutex, _try, mutex_trylock(_T))
-DEFINE_GUARD_COND(mutex, _intr, mutex_lock_interruptible(_T) == 0)
+static inline void __kmq_guard_mutex(struct __kmq_guard *g)
+{
+	if (g->lock)
+		mutex_unlock(g->lock);
+}
+
+#define __kmq_a_mutex(lock) ({ struct mutex *__mutex = (lock); (void *)__mutex; })
+#define class_mutex_t struct __kmq_guard
+#define class_mutex_destructor __kmq_guard_mutex
+#define class_mutex_lock_ptr __kmq_guard_lock
+#define class_mutex_constructor(l) __kmq_guard_of(__kmq_mutex_lock(__guard.lock, #l), __kmq_a_mutex(l))
+#define class_mutex_try_t struct __kmq_guard
+#define class_mutex_try_destructor __kmq_guard_mutex
+#define class_mutex_try_lock_ptr __kmq_guard_lock
+#define class_mutex_try_constructor(l) __kmq_guard_of(if (!__kmq_mutex_trylock(__guard.lock, #l)) __guard.lock = NULL, __kmq_a_mutex(l))
+#define class_mutex_intr_t struct __kmq_guard
+#define class_mutex_intr_destructor __kmq_guard_mutex
+#define class_mutex_intr_lock_ptr __kmq_guard_lock
+#define class_mutex_intr_constructor(l) __kmq_guard_of(if (__kmq_mutex_lock_interruptible(__guard.lock, #l)) __guard.lock = NULL, __kmq_a_mutex(l))
 
 #endif

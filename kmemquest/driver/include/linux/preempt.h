@@ -21,6 +21,14 @@ bool __kmq_in_nmi(void);
 #define in_atomic() (preempt_count() != 0)
 #define preemptible() (preempt_count() == 0 && !irqs_disabled())
 
-DEFINE_LOCK_GUARD_0(preempt, preempt_disable(), preempt_enable())
+static inline void __kmq_guard_preempt(struct __kmq_guard *g)
+{
+	preempt_enable();
+}
+
+#define class_preempt_t struct __kmq_guard
+#define class_preempt_destructor __kmq_guard_preempt
+#define class_preempt_lock_ptr __kmq_guard_lock
+#define class_preempt_constructor() __kmq_guard_of(preempt_disable(), (void *)1)
 
 #endif

@@ -21,6 +21,14 @@ void __kmq_kfree_rcu(void *ptr);
 #define kfree_rcu(ptr, member) do { (void)offsetof(typeof(*(ptr)), member); __kmq_kfree_rcu(ptr); } while (0)
 #define kfree_rcu_mightsleep(ptr) do { synchronize_rcu(); kfree(ptr); } while (0)
 
-DEFINE_LOCK_GUARD_0(rcu, rcu_read_lock(), rcu_read_unlock())
+static inline void __kmq_guard_rcu(struct __kmq_guard *g)
+{
+	rcu_read_unlock();
+}
+
+#define class_rcu_t struct __kmq_guard
+#define class_rcu_destructor __kmq_guard_rcu
+#define class_rcu_lock_ptr __kmq_guard_lock
+#define class_rcu_constructor() __kmq_guard_of(rcu_read_lock(), (void *)1)
 
 #endif

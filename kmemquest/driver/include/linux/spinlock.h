@@ -56,20 +56,69 @@ int __kmq_spin_is_locked(const void *lock);
 	do { flags = __kmq_spin_lock_irqsave(__kmq_rw(lock), #lock); } while (0)
 #define write_unlock_irqrestore(lock, flags) __kmq_spin_unlock_irqrestore(__kmq_rw(lock), flags)
 
-DEFINE_LOCK_GUARD_1(raw_spinlock, raw_spinlock_t, raw_spin_lock(_T->lock),
-		    raw_spin_unlock(_T->lock))
-DEFINE_LOCK_GUARD_1(raw_spinlock_irqsave, raw_spinlock_t, raw_spin_lock_irqsave(_T->lock, _T->flags),
-		    raw_spin_unlock_irqrestore(_T->lock, _T->flags), unsigned long flags)
-DEFINE_LOCK_GUARD_1(spinlock, spinlock_t, spin_lock(_T->lock),
-		    spin_unlock(_T->lock))
-DEFINE_LOCK_GUARD_1(spinlock_irq, spinlock_t, spin_lock_irq(_T->lock),
-		    spin_unlock_irq(_T->lock))
-DEFINE_LOCK_GUARD_1(spinlock_bh, spinlock_t, spin_lock_bh(_T->lock),
-		    spin_unlock_bh(_T->lock))
-DEFINE_LOCK_GUARD_1(spinlock_irqsave, spinlock_t, spin_lock_irqsave(_T->lock, _T->flags),
-		    spin_unlock_irqrestore(_T->lock, _T->flags), unsigned long flags)
-DEFINE_LOCK_GUARD_1_COND(spinlock, _try, spin_trylock(_T->lock))
-DEFINE_LOCK_GUARD_1(read_lock, rwlock_t, read_lock(_T->lock), read_unlock(_T->lock))
-DEFINE_LOCK_GUARD_1(write_lock, rwlock_t, write_lock(_T->lock), write_unlock(_T->lock))
+static inline void __kmq_guard_spin(struct __kmq_guard *g)
+{
+	if (g->lock)
+		__kmq_spin_unlock(g->lock);
+}
+
+static inline void __kmq_guard_spin_bh(struct __kmq_guard *g)
+{
+	if (g->lock)
+		__kmq_spin_unlock_bh(g->lock);
+}
+
+static inline void __kmq_guard_spin_irq(struct __kmq_guard *g)
+{
+	if (g->lock)
+		__kmq_spin_unlock_irq(g->lock);
+}
+
+static inline void __kmq_guard_spin_irqsave(struct __kmq_guard *g)
+{
+	if (g->lock)
+		__kmq_spin_unlock_irqrestore(g->lock, g->flags);
+}
+
+#define class_raw_spinlock_t struct __kmq_guard
+#define class_raw_spinlock_destructor __kmq_guard_spin
+#define class_raw_spinlock_lock_ptr __kmq_guard_lock
+#define class_raw_spinlock_constructor(l) __kmq_guard_of(__kmq_spin_lock(__guard.lock, #l), __kmq_raw(l))
+#define class_raw_spinlock_irq_t struct __kmq_guard
+#define class_raw_spinlock_irq_destructor __kmq_guard_spin_irq
+#define class_raw_spinlock_irq_lock_ptr __kmq_guard_lock
+#define class_raw_spinlock_irq_constructor(l) __kmq_guard_of(__kmq_spin_lock_irq(__guard.lock, #l), __kmq_raw(l))
+#define class_raw_spinlock_irqsave_t struct __kmq_guard
+#define class_raw_spinlock_irqsave_destructor __kmq_guard_spin_irqsave
+#define class_raw_spinlock_irqsave_lock_ptr __kmq_guard_lock
+#define class_raw_spinlock_irqsave_constructor(l) __kmq_guard_of(__guard.flags = __kmq_spin_lock_irqsave(__guard.lock, #l), __kmq_raw(l))
+#define class_spinlock_t struct __kmq_guard
+#define class_spinlock_destructor __kmq_guard_spin
+#define class_spinlock_lock_ptr __kmq_guard_lock
+#define class_spinlock_constructor(l) __kmq_guard_of(__kmq_spin_lock(__guard.lock, #l), __kmq_spin(l))
+#define class_spinlock_bh_t struct __kmq_guard
+#define class_spinlock_bh_destructor __kmq_guard_spin_bh
+#define class_spinlock_bh_lock_ptr __kmq_guard_lock
+#define class_spinlock_bh_constructor(l) __kmq_guard_of(__kmq_spin_lock_bh(__guard.lock, #l), __kmq_spin(l))
+#define class_spinlock_irq_t struct __kmq_guard
+#define class_spinlock_irq_destructor __kmq_guard_spin_irq
+#define class_spinlock_irq_lock_ptr __kmq_guard_lock
+#define class_spinlock_irq_constructor(l) __kmq_guard_of(__kmq_spin_lock_irq(__guard.lock, #l), __kmq_spin(l))
+#define class_spinlock_irqsave_t struct __kmq_guard
+#define class_spinlock_irqsave_destructor __kmq_guard_spin_irqsave
+#define class_spinlock_irqsave_lock_ptr __kmq_guard_lock
+#define class_spinlock_irqsave_constructor(l) __kmq_guard_of(__guard.flags = __kmq_spin_lock_irqsave(__guard.lock, #l), __kmq_spin(l))
+#define class_spinlock_try_t struct __kmq_guard
+#define class_spinlock_try_destructor __kmq_guard_spin
+#define class_spinlock_try_lock_ptr __kmq_guard_lock
+#define class_spinlock_try_constructor(l) __kmq_guard_of(if (!__kmq_spin_trylock(__guard.lock, #l)) __guard.lock = NULL, __kmq_spin(l))
+#define class_read_lock_t struct __kmq_guard
+#define class_read_lock_destructor __kmq_guard_spin
+#define class_read_lock_lock_ptr __kmq_guard_lock
+#define class_read_lock_constructor(l) __kmq_guard_of(__kmq_spin_lock(__guard.lock, #l), __kmq_rw(l))
+#define class_write_lock_t struct __kmq_guard
+#define class_write_lock_destructor __kmq_guard_spin
+#define class_write_lock_lock_ptr __kmq_guard_lock
+#define class_write_lock_constructor(l) __kmq_guard_of(__kmq_spin_lock(__guard.lock, #l), __kmq_rw(l))
 
 #endif
