@@ -137,7 +137,7 @@ FILE: Final[Layout] = {
     "f_inode": (32, 8),
 }
 FILE_SIZE: Final = 40
-CDEV: Final[Layout] = {"ops": (8, 8), "dev": (32, 4), "count": (36, 4)}
+CDEV: Final[Layout] = {"ops": (72, 8), "dev": (96, 4), "count": (100, 4)}
 TIMER_LIST: Final[Layout] = {"expires": (16, 8), "function": (24, 8), "flags": (32, 4)}
 WORK_STRUCT: Final[Layout] = {"data": (0, 8), "entry": (8, 16), "func": (24, 8)}
 DELAYED_WORK: Final[Layout] = {"timer": (32, 40), "wq": (72, 8)}

@@ -149,6 +149,14 @@ class World:
     characters: dict[str, CharacterDevice] = field(default_factory=dict)
     regions: dict[tuple[int, int], tuple[int, str]] = field(default_factory=dict)
     """(major, first minor) -> (count, name), from alloc_chrdev_region."""
+    classes: dict[int, str] = field(default_factory=dict)
+    """Address of a `struct class` -> its name."""
+    class_nodes: dict[tuple[int, int], tuple[str, int]] = field(default_factory=dict)
+    """(class, device number) -> the node's name and its `struct device`."""
+    old_majors: dict[int, int] = field(default_factory=dict)
+    """Major number of register_chrdev() -> its cdev."""
+    allocated_cdevs: set[int] = field(default_factory=set)
+    """Those of cdev_alloc(): cdev_del() frees them."""
     files: dict[tuple[str, str], OpenFile] = field(default_factory=dict)
     """(process, device name) -> the open file."""
     pci_drivers: list[int] = field(default_factory=list)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from kmemquest.driver import abi
+from kmemquest.driver.bindings import debugfs, proc_fs
+from kmemquest.driver.bindings.seq_file import is_sequence
 from kmemquest.driver.contexts import process
 from kmemquest.driver.devices import CharacterDevice, OpenFile, signed, world_of
+from kmemquest.driver.engine_memory import Unwind
 from kmemquest.driver.file_mappings import FileMappings, mapped_files
-from kmemquest.driver.pending import advance_once, run_pending
+from kmemquest.driver.pending import advance_once, kernel_function, run_pending
+from kmemquest.driver.pseudo_files import INODE, PROC, PROC_OPS, PseudoFile, node_name
 from kmemquest.driver.script import ACCESS, ScriptError, ScriptStep
+from kmemquest.driver.sequence import kernel_address
 from kmemquest.driver.user_process import UserProcess
 
 if TYPE_CHECKING:
@@ -18,8 +24,11 @@ if TYPE_CHECKING:
 
 ENOENT: Final = 2
 ESRCH: Final = 3
+EIO: Final = 5
 EBADF: Final = 9
 EFAULT: Final = 14
+ENODEV: Final = 19
+EISDIR: Final = 21
 EINVAL: Final = 22
 ENOTTY: Final = 25
 OPEN_FLAGS: Final = {"read": 0, "write": 1, "rw": 2}
@@ -31,8 +40,15 @@ SEEKABLE: Final = 0x4 | 0x8 | 0x10
 """FMODE_LSEEK, FMODE_PREAD, FMODE_PWRITE: what open gives a file whose driver has llseek."""
 ALWAYS_READY: Final = 0x145
 """EPOLLIN, EPOLLOUT, EPOLLRDNORM, EPOLLWRNORM: files without poll (`DEFAULT_POLLMASK`)."""
+HUNG_UP: Final = 0x10
+"""EPOLLHUP: a file of debugfs whose entry was removed."""
+UNPROXIED: Final = ("flush", "mmap", "fsync")
+"""Operations that debugfs does not hand on (`fs/debugfs/file.c:full_proxy_open`)."""
 O_NONBLOCK: Final = 0o4000
 POLL_TABLE_BYTES: Final = 16
+
+
+_Act = Callable[[Any, OpenFile, UserProcess], tuple[int, bytes]]
 
 
 class FileCalls:
@@ -47,14 +63,21 @@ class FileCalls:
         self.mappings = FileMappings(engine)
         self._missing: set[str] = set()
         """Names whose open() failed, or whose program is dead."""
+        self._died: set[int] = set()
+        """Files of seq_file whose reader died with their lock: nobody reads them any more."""
         self._started = 0
 
     def pins_module(self) -> bool:
-        """Whether an open or mapped file holds the module: only if its operations name an owner."""
+        """Whether an open or mapped file holds the module: only if its operations name an owner.
+
+        Files of /proc have none: to remove their entry is to release them.
+        """
         machine = self.engine.machine
         files = [entry for entry, _ in self.open_files.values()] + mapped_files(self.engine)
         return any(
-            abi.get(machine, entry.device.operations, {"owner": (0, 8)}, "owner") for entry in files
+            abi.get(machine, entry.device.operations, {"owner": (0, 8)}, "owner")
+            for entry in files
+            if not _is_proc(entry.device)
         )
 
     def perform(self, step: ScriptStep, running: Callable[[], bool]) -> tuple[int, bytes, str]:
@@ -92,8 +115,26 @@ class FileCalls:
                 run_pending(self.engine)
             if not running():
                 break
-            result, data = act(values, *self.open_files[name])
+            result, data = self._counted(act, values, *self.open_files[name])
         return result, data, ""
+
+    def _counted(
+        self, act: _Act, values: Any, entry: OpenFile, user: UserProcess
+    ) -> tuple[int, bytes]:
+        """Make a call; who removes the file's entry waits until it has come back."""
+        node = entry.device.entry
+        if entry.file in self._died:
+            return -EBADF, b""
+        if node is not None:
+            node.users += 1
+        try:
+            result = act(values, entry, user)
+        finally:
+            if node is not None:
+                node.users -= 1
+        if not self.engine.runs and is_sequence(self.engine, entry.file):
+            self._died.add(entry.file)
+        return result
 
     def _access(self, step: ScriptStep) -> tuple[int, bytes, str]:
         """The program touches its mapping; a signal ends it, and the kernel cleans up after it."""
@@ -115,29 +156,61 @@ class FileCalls:
         if values["as"] in self.open_files:
             raise ScriptError(f"open: there is an open file {values['as']!r} already")
         self._programs.add(values["by"])
-        device = world_of(engine).characters.get(values["device"])
+        device = world_of(engine).characters.get(node_name(values["device"]))
         if device is None:
             self._missing.add(values["as"])
             return -ENOENT
         self._missing.discard(values["as"])
         user = self._process(values["by"])
-        entry = self._new_file(device, values["access"], wait=values["wait"])
-        with process(machine, user.comm, user.pid):
-            function = self._operation(device, "open")
-            result = signed(engine.call(function, entry.inode, entry.file)) if function else 0
+        if device.entry is not None and device.entry.is_directory and values["access"] != "read":
+            self._missing.add(values["as"])
+            return -EISDIR
+        if device.entry is not None:
+            entry, result = self._open_entry(device, device.entry, values, user)
+        else:
+            entry = self._new_file(device, values["access"], wait=values["wait"])
+            with process(machine, user.comm, user.pid):
+                function = self._operation(device, "open")
+                result = signed(engine.call(function, entry.inode, entry.file)) if function else 0
         if result == 0:
             self.open_files[values["as"]] = (entry, user)
         else:
             self._missing.add(values["as"])
         return result
 
+    def _open_entry(
+        self, device: CharacterDevice, node: PseudoFile, values: Any, user: UserProcess
+    ) -> tuple[OpenFile, int]:
+        """Open an entry of /proc or debugfs."""
+        engine = self.engine
+        with process(engine.machine, user.comm, user.pid):
+            entry = self._new_file(device, values["access"], wait=values["wait"])
+            opened = proc_fs.opened if node.tree == PROC else debugfs.opened
+            node.users += 1
+            result = self._in_kernel(opened, node, entry)
+            node.users -= 1
+        return entry, result
+
+    def _in_kernel(self, function: Callable[..., int], node: PseudoFile, entry: OpenFile) -> int:
+        """Run code of the kernel's own, unless the task has died; 0 when it dies there."""
+        try:
+            self.engine.check()
+            return function(self.engine, node, entry)
+        except Unwind:
+            return 0
+
     def _new_file(self, device: CharacterDevice, access: str, *, wait: bool) -> OpenFile:
         engine, machine = self.engine, self.engine.machine
         inode = engine.reserve(abi.INODE_SIZE)
         file = engine.reserve(abi.FILE_SIZE)
-        abi.put(machine, inode, abi.INODE, "i_mode", 0o20600)
-        abi.put(machine, inode, abi.INODE, "i_rdev", device.major << 20 | device.minor)
-        if not device.misc:
+        node = device.entry
+        abi.put(machine, inode, abi.INODE, "i_mode", node.mode if node is not None else 0o20600)
+        if node is not None:
+            abi.put(machine, inode, INODE, "i_ino", node.number)
+            abi.put(machine, inode, INODE, "i_private", node.data)
+        else:
+            abi.put(machine, inode, abi.INODE, "i_rdev", device.major << 20 | device.minor)
+        if node is None and not device.misc:
             abi.put(machine, inode, abi.INODE, "i_cdev", device.owner)
         seekable = bool(self._operation(device, "llseek"))
         fields = {
@@ -157,10 +230,12 @@ class FileCalls:
         size = values["size"]
         if not self._allowed(entry, READ):
             return -EBADF, b""
+        if _is_gone(entry):
+            return -EIO, b""
         buffer = user.put(machine, bytes(size))
-        function = self._operation(entry.device, "read")
+        function = self._reader(entry.device)
         if not function:
-            return -EINVAL, b""
+            return self._without_reader(entry.device), b""
         position = entry.file + abi.FILE["f_pos"][0]
         with process(machine, user.comm, user.pid):
             result = signed(engine.call(function, entry.file, buffer, size, position), 64)
@@ -171,10 +246,12 @@ class FileCalls:
         data = values["data"]
         if not self._allowed(entry, WRITE):
             return -EBADF, b""
+        if _is_gone(entry):
+            return -EIO, b""
         buffer = user.put(machine, data)
         function = self._operation(entry.device, "write")
         if not function:
-            return -EINVAL, b""
+            return -EIO if _is_proc(entry.device) else -EINVAL, b""
         position = entry.file + abi.FILE["f_pos"][0]
         with process(machine, user.comm, user.pid):
             result = signed(engine.call(function, entry.file, buffer, len(data), position), 64)
@@ -182,6 +259,8 @@ class FileCalls:
 
     def _ioctl(self, values: Any, entry: OpenFile, user: UserProcess) -> tuple[int, bytes]:
         engine, machine = self.engine, self.engine.machine
+        if _is_gone(entry):
+            return -ENOTTY if _is_proc(entry.device) else -EIO, b""
         function = self._operation(entry.device, "unlocked_ioctl")
         if not function:
             return -ENOTTY, b""
@@ -193,6 +272,8 @@ class FileCalls:
 
     def _seek(self, values: Any, entry: OpenFile, user: UserProcess) -> tuple[int, bytes]:
         engine, machine = self.engine, self.engine.machine
+        if _is_gone(entry):
+            return -EINVAL if _is_proc(entry.device) else -EIO, b""
         function = self._operation(entry.device, "llseek")
         if not function or not abi.get(machine, entry.file, abi.FILE, "f_mode") & SEEK:
             return -ESPIPE, b""
@@ -203,6 +284,9 @@ class FileCalls:
     def _poll(self, values: Any, entry: OpenFile, user: UserProcess) -> tuple[int, bytes]:
         """poll(): ask the driver, and again whenever something happened, until the time is up."""
         engine, machine = self.engine, self.engine.machine
+        if _is_gone(entry):
+            ready = ALWAYS_READY if _is_proc(entry.device) else HUNG_UP
+            return ready & (values["events"] | HUNG_UP), b""
         function = self._operation(entry.device, "poll")
         if not function:
             return ALWAYS_READY & values["events"], b""
@@ -215,7 +299,23 @@ class FileCalls:
                     return ready, b""
 
     def _mmap(self, values: Any, entry: OpenFile, user: UserProcess) -> tuple[int, bytes]:
-        return self.mappings.map(values, entry, user), b""
+        if _is_gone(entry) or (
+            _is_proc(entry.device) and not self._operation(entry.device, "mmap")
+        ):
+            self.mappings.missing.add(values["as"])
+            return -EIO, b""
+        device = entry.device
+        if device.entry is not None and not _is_proc(device):
+            self.mappings.missing.add(values["as"])
+            return -ENODEV, b""
+        if _is_proc(device):
+            # What maps a file looks where file_operations have their mmap.
+            shift = PROC_OPS["mmap"][0] - abi.FILE_OPERATIONS["mmap"][0]
+            entry.device = replace(device, operations=device.operations + shift)
+        try:
+            return self.mappings.map(values, entry, user), b""
+        finally:
+            entry.device = device
 
     def _munmap(self, name: str) -> int:
         if name in self.mappings.missing:
@@ -242,6 +342,12 @@ class FileCalls:
 
     def _release(self, entry: OpenFile, user: UserProcess) -> None:
         engine, machine = self.engine, self.engine.machine
+        node = entry.device.entry
+        if node is not None:
+            closed = proc_fs.closed if node.tree == PROC else debugfs.closed
+            with process(machine, user.comm, user.pid):
+                self._in_kernel(closed, node, entry)
+            return
         function = self._operation(entry.device, "release")
         with process(machine, user.comm, user.pid):
             if function:
@@ -278,10 +384,42 @@ class FileCalls:
 
     def _operation(self, device: CharacterDevice, name: str) -> int:
         """Return the address in a file_operations slot; freed operations fault here."""
+        machine = self.engine.machine
         if not device.operations:
             return 0
-        offset, size = abi.FILE_OPERATIONS[name]
-        return self.engine.machine.memory.load(device.operations + offset, size)
+        if device.entry is None:
+            offset, size = abi.FILE_OPERATIONS[name]
+            return machine.memory.load(device.operations + offset, size)
+        layout = PROC_OPS if _is_proc(device) else abi.FILE_OPERATIONS
+        if name not in layout or (name in UNPROXIED and not _is_proc(device)):
+            return 0
+        offset, size = layout[name]
+        with kernel_function(machine, "proc_reg_open" if _is_proc(device) else "full_proxy_open"):
+            return machine.memory.load(device.operations + offset, size)
+
+    def _reader(self, device: CharacterDevice) -> int:
+        """Return the address of read; a seq_file's read_iter does what seq_read() does."""
+        function = self._operation(device, "read")
+        if function or not _is_proc(device):
+            return function
+        function = self._operation(device, "read_iter")
+        own = function == kernel_address("seq_read_iter")
+        return kernel_address("seq_read") if own else 0
+
+    def _without_reader(self, device: CharacterDevice) -> int:
+        if device.entry is not None and device.entry.is_directory:
+            return -EISDIR
+        return -EIO if _is_proc(device) else -EINVAL
 
     def _allowed(self, entry: OpenFile, wanted: int) -> bool:
         return bool(abi.get(self.engine.machine, entry.file, abi.FILE, "f_mode") & wanted)
+
+
+def _is_proc(device: CharacterDevice) -> bool:
+    return device.entry is not None and device.entry.tree == PROC
+
+
+def _is_gone(entry: OpenFile) -> bool:
+    """Tell whether the entry was removed under the feet of who has it open."""
+    node = entry.device.entry
+    return node is not None and node.removed

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.driver import abi
@@ -26,6 +27,8 @@ SEEK_END: Final = 2
 SEEKABLE: Final = 0x4 | 0x8 | 0x10
 """FMODE_LSEEK, FMODE_PREAD and FMODE_PWRITE."""
 REGISTER_COST: Final = 9_000
+CDEV_BYTES: Final = 104
+"""sizeof(struct cdev)."""
 MOST_NODES: Final = 256
 """Nodes in /dev that one cdev_add() makes; the numbers beyond work in no script."""
 
@@ -74,15 +77,16 @@ def alloc_chrdev_region(engine: Engine, dev: int, base: int, count: int, name: i
     major = world.next_major
     world.next_major -= 1
     engine.machine.memory.store(dev, 4, major << 20 | base)
-    return _region(engine, major, base, count, name)
+    return region(engine, major, base, count, name)
 
 
 @binds("register_chrdev_region")
 def register_chrdev_region(engine: Engine, first: int, count: int, name: int) -> int:
-    return _region(engine, first >> 20, first & 0xFFFFF, count, name)
+    return region(engine, first >> 20, first & 0xFFFFF, count, name)
 
 
-def _region(engine: Engine, major: int, minor: int, count: int, name: int) -> int:
+def region(engine: Engine, major: int, minor: int, count: int, name: int) -> int:
+    """Take device numbers; 0 or -EBUSY."""
     regions = world_of(engine).regions
     if (major, minor) in regions:
         return -EBUSY
@@ -101,7 +105,7 @@ def unregister_chrdev_region(engine: Engine, first: int, count: int) -> None:
 
 @binds("cdev_init")
 def cdev_init(engine: Engine, cdev: int, operations: int) -> None:
-    engine.machine.memory.store_bytes(cdev, bytes(40))
+    engine.machine.memory.store_bytes(cdev, bytes(CDEV_BYTES))
     engine.machine.memory.store(cdev + abi.CDEV["ops"][0], 8, operations)
 
 
@@ -118,6 +122,9 @@ def cdev_add(engine: Engine, cdev: int, first: int, count: int) -> int:
         world.characters[node] = CharacterDevice(
             node, major, minor + index, operations, cdev, misc=False
         )
+        for (_, number), (named, _) in world.class_nodes.items():
+            if number == first + index:
+                world.characters[named] = replace(world.characters[node], name=named)
     got(engine, "cdev", cdev, 0, "cdev_add")
     return 0
 
@@ -129,6 +136,9 @@ def cdev_del(engine: Engine, cdev: int) -> None:
         if device.owner == cdev:
             del world.characters[name]
     gave_back(engine, cdev, "cdev_del", "cdev")
+    if cdev in world.allocated_cdevs:
+        world.allocated_cdevs.discard(cdev)
+        engine.machine.kmalloc.kfree(cdev)
 
 
 # --- helpers of file operations -----------------------------------------------------------

@@ -37,7 +37,7 @@ GRACE_PERIOD: Final = 10_000_000
 LOCK_BYTES: Final = 8
 
 
-def _name(engine: Engine, lock: int, text: int) -> str:
+def known_name(engine: Engine, lock: int, text: int) -> str:
     """Lock names are those of the initialiser; a static lock is known by its variable."""
     known = world_of(engine).lock_names.get(lock)
     return known or abi.get_text(engine.machine, text).lstrip("&")
@@ -53,14 +53,14 @@ def spin_lock_init(engine: Engine, lock: int, name: int) -> None:
 def spin_lock(engine: Engine, lock: int, name: int) -> None:
     context = engine.machine.context
     context.preempt_depth += 1
-    _take(engine, lock, _name(engine, lock, name), spinning=True)
+    _take(engine, lock, known_name(engine, lock, name), spinning=True)
 
 
 @binds("__kmq_spin_lock_bh")
 def spin_lock_bh(engine: Engine, lock: int, name: int) -> None:
     context = engine.machine.context
     context.softirq_depth += BH_DISABLED
-    _take(engine, lock, _name(engine, lock, name), spinning=True)
+    _take(engine, lock, known_name(engine, lock, name), spinning=True)
 
 
 @binds("__kmq_spin_lock_irq")
@@ -81,7 +81,7 @@ def spin_trylock(engine: Engine, lock: int, name: int) -> int:
     if engine.machine.memory.load(lock, 4):
         return 0
     engine.machine.context.preempt_depth += 1
-    _take(engine, lock, _name(engine, lock, name), spinning=True, trying=True)
+    _take(engine, lock, known_name(engine, lock, name), spinning=True, trying=True)
     return 1
 
 
@@ -132,7 +132,7 @@ def _take(engine: Engine, lock: int, name: str, *, spinning: bool, trying: bool 
         if not pending.running(engine):
             return
     if value:
-        _deadlock(engine, lock, name, spinning=spinning)
+        deadlock(engine, lock, name, spinning=spinning)
         return
     if machine.checks.lockdep is not None and not trying:
         # Who only tries never waits, and so adds to no chain (`lockdep.c:validate_chain`).
@@ -196,7 +196,7 @@ def _release(engine: Engine, lock: int, *, spinning: bool = True) -> None:
         )
 
 
-def _deadlock(engine: Engine, lock: int, name: str, *, spinning: bool) -> None:
+def deadlock(engine: Engine, lock: int, name: str, *, spinning: bool) -> None:
     """The lock never becomes free: its owner is the code that waits for it."""
     from kmemquest.kernel.machine import Fate
 
@@ -233,13 +233,13 @@ def _mutex_may_sleep(engine: Engine, call: str) -> None:
 @binds("__kmq_mutex_lock")
 def mutex_lock(engine: Engine, lock: int, name: int) -> None:
     _mutex_may_sleep(engine, "mutex_lock")
-    _take(engine, lock, _name(engine, lock, name), spinning=False)
+    _take(engine, lock, known_name(engine, lock, name), spinning=False)
 
 
 @binds("__kmq_mutex_lock_interruptible")
 def mutex_lock_interruptible(engine: Engine, lock: int, name: int) -> int:
     _mutex_may_sleep(engine, "mutex_lock_interruptible")
-    _take(engine, lock, _name(engine, lock, name), spinning=False)
+    _take(engine, lock, known_name(engine, lock, name), spinning=False)
     return 0
 
 
@@ -247,7 +247,7 @@ def mutex_lock_interruptible(engine: Engine, lock: int, name: int) -> int:
 def mutex_trylock(engine: Engine, lock: int, name: int) -> int:
     if engine.machine.memory.load(lock, 4):
         return 0
-    _take(engine, lock, _name(engine, lock, name), spinning=False, trying=True)
+    _take(engine, lock, known_name(engine, lock, name), spinning=False, trying=True)
     return 1
 
 

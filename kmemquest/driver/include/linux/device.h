@@ -80,6 +80,20 @@ void devm_free_pages(struct device *dev, unsigned long addr);
 int __must_check devm_add_action(struct device *dev, void (*action)(void *data), void *data);
 int __must_check devm_add_action_or_reset(struct device *dev, void (*action)(void *data), void *data);
 
+struct class {
+	const char *name;
+	const void *hooks[11];
+};
+
+/* As in 6.12: the module is no argument any more. */
+struct class *__must_check class_create(const char *name);
+void class_destroy(const struct class *cls);
+struct device *device_create(const struct class *cls, struct device *parent, dev_t devt,
+			     void *drvdata, const char *fmt, ...) __printf(5, 6);
+void device_destroy(const struct class *cls, dev_t devt);
+struct device *get_device(struct device *dev);
+void put_device(struct device *dev);
+
 DEFINE_FREE(put_device, struct device *, if (_T) put_device(_T))
 
 #endif

@@ -75,5 +75,7 @@ int nonseekable_open(struct inode *inode, struct file *file);
 int alloc_chrdev_region(dev_t *dev, unsigned int baseminor, unsigned int count, const char *name);
 int register_chrdev_region(dev_t from, unsigned int count, const char *name);
 void unregister_chrdev_region(dev_t from, unsigned int count);
+int register_chrdev(unsigned int major, const char *name, const struct file_operations *fops);
+void unregister_chrdev(unsigned int major, const char *name);
 
 #endif
