@@ -7,10 +7,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
+from kmemquest.i18n import _
 from kmemquest.quiz.bank import Bank
 from kmemquest.quiz.generator import GENERATORS, generate
 from kmemquest.quiz.question import Question
 
+LEVELS: Final = "levels"
+"""The topic of level predictions, which no bank file names."""
 _TRIES: Final = 20
 """How often another seed is tried before a generator may ask the same thing again."""
 
@@ -19,6 +22,13 @@ def topics(bank: Bank) -> tuple[str, ...]:
     """All topics of the bank and of the generators that go with it, sorted."""
     generated = {family.topic for family in GENERATORS.values() if bank.families}
     return tuple(sorted({entry.topic for entry in bank.entries} | generated))
+
+
+def topic_title(bank: Bank, topic: str, language: str) -> str:
+    """Return a topic's title; its id in words where no file of the bank names it."""
+    if topic == LEVELS:
+        return _("Predictions of levels")
+    return bank.title(topic, language) if topic in bank.topics else topic.replace("-", " ")
 
 
 def draw(

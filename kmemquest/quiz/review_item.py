@@ -78,6 +78,20 @@ def question_of(item: ReviewItem, bank: Bank, language: str, seed: int) -> Quest
     return shuffled(bank.question(item.name, language), random.Random(f"{item.key}:{seed}"))
 
 
+def item_words(item: ReviewItem, bank: Bank, language: str, seed: int = 1) -> str:
+    """Return what an item asks in one line, for lists; KeyError for predictions.
+
+    A claim on trial stands for its question. A family tells what it asks with this seed.
+    """
+    if item.key.startswith(FAMILY):
+        question = generate(item.name, seed % 1_000_000 or 1, language)
+    elif item.is_prediction:
+        raise KeyError(item.key)
+    else:
+        question = bank.question(item.name, language)
+    return " ".join((question.claim or question.prompt).split())
+
+
 def key_of(question: Question) -> str:
     """Return the item key of a question: its own, or its family's."""
     if question.id.startswith(PREDICTION):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from kmemquest.i18n import _
 from kmemquest.quiz.review import OUTSIDE, Review
 
 if TYPE_CHECKING:
@@ -45,6 +46,27 @@ class Settings:
         store.set(CAP, str(self.cap))
         store.set(NEW_PER_DAY, str(self.new_per_day))
         store.set(EXAM_DATE, self.exam.isoformat() if self.exam else "")
+
+
+class NoExamDay(ValueError):
+    """What was typed is no day on which an exam can be; the text says what was expected."""
+
+
+def read_exam_day(text: str, today: date) -> date | None:
+    """Return the day of an exam as it was typed, None for none; NoExamDay for anything else.
+
+    An exam lies ahead: on the day itself there is nothing left to plan.
+    """
+    word = text.strip()
+    if word.lower() in ("", "none", _("none")):
+        return None
+    try:
+        day = date.fromisoformat(word)
+    except ValueError:
+        raise NoExamDay(_("Expected a day such as 2026-12-24, or none.")) from None
+    if day <= today:
+        raise NoExamDay(_("The exam must lie ahead: a day after {today}.").format(today=today))
+    return day
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,15 +22,19 @@ CURED_AFTER: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class TopicState:
-    """A topic at a glance. Shares lie between 0 and 1; `recall` is a mean over what was seen."""
+    """A topic at a glance. Shares lie between 0 and 1, and are None while nothing was seen.
+
+    `right` is over the answers of review itself (not those of a quiz, an exam or a cram), `recall`
+    a mean over what was seen.
+    """
 
     topic: str
     items: int
     seen: int
     due: int
     suspended: int
-    right: float
-    recall: float
+    right: float | None
+    recall: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,8 @@ def topic_states(review: Review, now: datetime, settings: Settings) -> tuple[Top
         piles[item.topic].append(key)
     scores: dict[str, list[float]] = defaultdict(list)
     for grade in review.store.review.grades:
-        scores[grade.topic].append(grade.score)
+        if grade.rating != OUTSIDE:
+            scores[grade.topic].append(grade.score)
     states = []
     for topic, keys in sorted(piles.items()):
         dues = {key: effective_due(review, key, settings, now.date()) for key in keys}
@@ -92,8 +97,8 @@ def topic_states(review: Review, now: datetime, settings: Settings) -> tuple[Top
                 len(seen),
                 sum(moment is not None and moment <= now for moment in dues.values()),
                 sum(review.record(key).suspended for key in keys),
-                _mean(scores[topic]),
-                _mean(recall),
+                _mean(scores[topic]) if seen and scores[topic] else None,
+                _mean(recall) if seen else None,
             )
         )
     return tuple(states)

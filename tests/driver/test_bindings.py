@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from kmemquest.driver.build import build
 from kmemquest.kernel.events import CopiedToUser, Event, ObjectFreed, Report, SleptInAtomic
 from kmemquest.kernel.machine import Fate
-from tests.driver.kernel_module import engine_for, log_of, value_of
+from tests.driver.kernel_module import HEAD, engine_for, log_of, value_of
 
 PROBE = "long probe(void);\nlong probe(void) {\n"
 
@@ -62,6 +63,19 @@ def test_destroying_a_cache_waits_for_what_kfree_rcu_has_in_flight() -> None:
     body += " struct thing *t = kmem_cache_alloc(c, GFP_KERNEL); kfree_rcu(t, rcu);"
     result, seen, _ = watched(body + " kmem_cache_destroy(c); return 1; }")
     assert (result, kinds(seen)) == (1, [])
+
+
+def test_kvfree_rcu_takes_any_memory_whose_head_lies_in_the_first_page() -> None:
+    body = "struct big { struct rcu_head rcu; char room[70000]; };\n" + PROBE
+    body += "struct big *p = vmalloc(sizeof(*p)); kvfree_rcu(p, rcu); "
+    result, seen, _ = watched(body + "synchronize_rcu(); return 1; }")
+    assert (result, kinds(seen)) == (1, [])
+    engine = engine_for(body + "synchronize_rcu(); kvfree_rcu_mightsleep(vmalloc(9)); return 1; }")
+    engine.call("probe")
+    assert engine.machine.checks.ledger.live() == ()
+    late = "struct big { char room[4096]; struct rcu_head rcu; };\n" + PROBE
+    built = build(HEAD + late + "struct big *p = NULL; kfree_rcu(p, rcu); return 0; }\n", "late.c")
+    assert any("BUILD_BUG_ON" in each.message for each in built.diagnostics)
 
 
 def test_ledger_follows_allocations() -> None:

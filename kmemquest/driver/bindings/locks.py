@@ -11,7 +11,7 @@ from kmemquest.driver.binding import binds
 from kmemquest.driver.bindings.timers import schedule_while_atomic
 from kmemquest.driver.contexts import enter, leave
 from kmemquest.driver.devices import world_of
-from kmemquest.driver.holdings import KMALLOC, gave_back
+from kmemquest.driver.holdings import ANY, gave_back
 from kmemquest.kernel.address import is_direct_map_address
 from kmemquest.kernel.check import lock_debug
 from kmemquest.kernel.context import HeldLock
@@ -406,7 +406,7 @@ def call_rcu(engine: Engine, head: int, function: int) -> None:
 
 @binds("__kmq_kfree_rcu")
 def kfree_rcu(engine: Engine, address: int) -> None:
-    gave_back(engine, address, "kfree_rcu", *KMALLOC)
+    gave_back(engine, address, "kfree_rcu", *ANY)
     world_of(engine).rcu_callbacks.append((0, address))
 
 

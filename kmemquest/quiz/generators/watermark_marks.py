@@ -53,7 +53,8 @@ def reserve_depth(chance: random.Random) -> Draft:
         explanation=_(
             "__GFP_HIGH halves the mark; only if the caller also cannot block, a quarter of the "
             "rest goes too. So GFP_ATOMIC reaches down to 3/8 of min, GFP_NOWAIT and GFP_KERNEL "
-            "stop at min. The request must leave more than the mark free."
+            "stop at min. The free pages are counted before the request: one page is served while "
+            "more than the mark is free, and may leave just the mark."
         ),
         wrong=(
             Wrong(

@@ -2,6 +2,7 @@
 #define _LINUX_RCUPDATE_H
 #include <linux/types.h>
 #include <linux/compiler.h>
+#include <linux/build_bug.h>
 #include <linux/stddef.h>
 #include <linux/cleanup.h>
 
@@ -18,8 +19,15 @@ void __kmq_kfree_rcu(void *ptr);
 #define rcu_assign_pointer(p, v) WRITE_ONCE(p, v)
 #define RCU_INIT_POINTER(p, v) WRITE_ONCE(p, v)
 #define rcu_replace_pointer(p, v, c) ({ typeof(p) __rcu_old = (p); rcu_assign_pointer(p, v); __rcu_old; })
-#define kfree_rcu(ptr, member) do { (void)offsetof(typeof(*(ptr)), member); __kmq_kfree_rcu(ptr); } while (0)
-#define kfree_rcu_mightsleep(ptr) do { synchronize_rcu(); kfree(ptr); } while (0)
+/* The place of the head stands for a function's address: it must lie in the first 4096 bytes. */
+#define kvfree_rcu(ptr, member) \
+	do { \
+		BUILD_BUG_ON(offsetof(typeof(*(ptr)), member) >= 4096); \
+		__kmq_kfree_rcu(ptr); \
+	} while (0)
+#define kfree_rcu(ptr, member) kvfree_rcu(ptr, member)
+#define kvfree_rcu_mightsleep(ptr) do { synchronize_rcu(); kvfree(ptr); } while (0)
+#define kfree_rcu_mightsleep(ptr) kvfree_rcu_mightsleep(ptr)
 
 static inline void __kmq_guard_rcu(struct __kmq_guard *g)
 {
