@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,9 @@ from kmemquest.i18n import set_language
 # Speed is measured in tests/benchmarks.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# Thousands of tests leave much behind that stays: to look through it all the time takes minutes.
+gc.set_threshold(100_000, 50, 50)
 
 LANGUAGE_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 

@@ -25,6 +25,7 @@ from kmemquest.driver.limits import SHOWN_DIAGNOSTICS, SOURCE_BYTES
 from kmemquest.driver.macros import Macro
 from kmemquest.driver.module_image import Module, ModuleDraft
 from kmemquest.driver.tokens import PPToken, cut
+from kmemquest.kernel.garbage import collector_paused
 
 _RECURSION: Final = 12_000
 _KEPT_PRELUDES: Final = 64
@@ -88,7 +89,8 @@ def build(
     sys.setrecursionlimit(max(limit, _RECURSION))
     module = None
     try:
-        module = _build(source, name, sink, options, builtin=builtin)
+        with collector_paused():
+            module = _build(source, name, sink, options, builtin=builtin)
     except BuildStop:
         pass
     except (RecursionError, MemoryError):

@@ -10,7 +10,6 @@ can run; `handover()` goes on from there to a running system.
 from __future__ import annotations
 
 import enum
-import gc
 import pickle
 import random
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from kmemquest.kernel.check.checks import Checks
 from kmemquest.kernel.clock import Clock
 from kmemquest.kernel.context import Context, Frame, Task
 from kmemquest.kernel.events import BootPhase, EventStream, Report
+from kmemquest.kernel.garbage import collector_paused
 from kmemquest.kernel.log import KERN_ERR, KernelLog
 from kmemquest.kernel.spec import MachineSpec, check_spec
 
@@ -139,12 +139,7 @@ class Machine:
     @staticmethod
     def restore(snapshot: bytes) -> Machine:
         """Wake a machine from a snapshot that this process has taken itself."""
-        collecting = gc.isenabled()
-        gc.disable()  # Thousands of new objects and no garbage: a collection would only cost time.
-        try:
+        with collector_paused():
             machine = pickle.loads(snapshot)
-        finally:
-            if collecting:
-                gc.enable()
         assert isinstance(machine, Machine)
         return machine

@@ -6,7 +6,10 @@ Pure arithmetic on bytes and page orders (`mm/slub.c:calculate_sizes`, `calculat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from operator import attrgetter
 from typing import Final
 
 from kmemquest.kernel import gfp as gfp_flags
@@ -92,6 +95,20 @@ class Geometry:
     min_partial: int
     cpu_partial: int
     cpu_partial_slabs: int
+
+    def __reduce__(self) -> tuple[Callable[..., Geometry], tuple[int, ...]]:
+        # A snapshot holds nearly two hundred of these, and machines are woken all the time.
+        return _geometry, _VALUES(self)
+
+
+_VALUES: Final[Callable[[Geometry], tuple[int, ...]]] = attrgetter(
+    *(each.name for each in fields(Geometry))
+)
+
+
+@lru_cache(maxsize=4096)
+def _geometry(*values: int) -> Geometry:
+    return Geometry(*values)
 
 
 def round_up(value: int, step: int) -> int:
