@@ -24,7 +24,7 @@ from kmemquest.driver.engine_memory import Lookaside, Unwind, accessors
 from kmemquest.driver.kernel_call import kernel_call, reduced, through_pointer
 from kmemquest.driver.limits import Limits
 from kmemquest.driver.module_image import Module
-from kmemquest.driver.module_parameters import set_parameter
+from kmemquest.driver.module_parameters import set_parameters
 from kmemquest.driver.placement import (
     KERNEL_DATA,
     KERNEL_TEXT,
@@ -129,14 +129,11 @@ class Engine:
         self._compile(symbols)
 
     def load(self, parameters: Mapping[str, str] | None = None) -> int:
-        """insmod: place the module, set parameters, run module_init; 0 or what init returned."""
+        """insmod: place the module, set parameters, run module_init; 0 or an error."""
         self.place()
-        for parameter in self.module.parameters:
-            if parameters and parameter.name in parameters:
-                set_parameter(self, parameter, parameters[parameter.name])
         self.loaded, self.released = True, False
-        result = 0
-        for name in self.module.entries(".kmq.init"):
+        result = set_parameters(self, parameters or {})
+        for name in self.module.entries(".kmq.init") if not result else ():
             result = self.call(name)
         if self.stopped is not None or self.machine.fate is not self._running:
             return result

@@ -163,7 +163,8 @@ def _parameters(unit: UnitCompiler, info: list[tuple[str, str]]) -> list[Paramet
         if len(parts) >= 3 and parts[1] in unit.draft.objects:
             digits = parts[3].strip() if len(parts) > 3 else "0"
             permissions = int(digits, 8) if digits.isdigit() else 0
-            found.append(Parameter(parts[0], parts[1], parts[2], permissions))
+            counter = parts[4].strip().removeprefix("&") if len(parts) > 4 else ""
+            found.append(Parameter(parts[0], parts[1], parts[2], permissions, counter))
     return found
 
 

@@ -103,6 +103,8 @@ class Parameter:
     variable: str
     kind: str
     permissions: int
+    counter: str = ""
+    """Of an array: the variable that gets the number of values."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,6 +235,8 @@ def _pointer(
         text = f"-{errno_name((1 << 64) - value)}"
     elif kind in ("S", "s", "B", "F", "f"):
         text = _symbol(engine, value, offset=kind in ("S", "B", "F"))
+    elif kind == "V" and value >= PAGE_SIZE:
+        return _pad(_format_within(engine, value), spec), position
     elif kind == "h":
         return _hex_bytes(machine, value, spec, extension), position
     elif kind in ("a", "G", "M", "m", "I", "i", "r", "R"):
@@ -265,6 +267,16 @@ def _object(machine: Machine, address: int, extension: str) -> str | None:
     if kind in ("r", "R"):
         return _resource(machine, address)
     return None
+
+
+def _format_within(engine: Engine, address: int) -> bytes:
+    """Print a `struct va_format`: its format with the arguments of its list."""
+    memory = engine.machine.memory
+    template, place = memory.load(address, 8), memory.load(address + 8, 8)
+    engine.check()
+    arguments = engine.va_lists.left(memory.load(place, 8))
+    engine.check()
+    return format_text(engine, read_string(engine.machine, template), arguments)
 
 
 def _resource(machine: Machine, address: int) -> str:

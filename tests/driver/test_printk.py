@@ -7,9 +7,10 @@ import re
 import pytest
 
 from kmemquest.driver.printk_format import pointer_text
+from kmemquest.driver.run import run_driver
 from kmemquest.kernel.machine import Machine
 from kmemquest.kernel.spec import MIB, MachineSpec
-from tests.driver.kernel_module import engine_for, log_of, machine
+from tests.driver.kernel_module import HEAD, engine_for, log_of, machine
 
 FORMATS = [
     (r'"%d", -5', "-5"),
@@ -142,3 +143,39 @@ def test_sprintf_family() -> None:
     assert engine.call("probe") == 855
     address = engine.globals_address("text")
     assert engine.machine.memory.peek(address, 6) == b"abcde\0"
+
+
+def test_a_list_of_arguments_is_handed_on() -> None:
+    body = """
+static void say(const char *fmt, ...) __printf(1, 2);
+static void say(const char *fmt, ...)
+{
+	struct va_format text;
+	va_list args;
+	char small[6], *whole;
+
+	va_start(args, fmt);
+	text.fmt = fmt;
+	text.va = &args;
+	pr_info("<%pV>\\n", &text);
+	pr_info("%d\\n", vsnprintf(small, sizeof(small), fmt, args));
+	va_end(args);
+	va_start(args, fmt);
+	pr_info("%s %d\\n", small, vscnprintf(small, sizeof(small), fmt, args));
+	va_end(args);
+	va_start(args, fmt);
+	whole = kvasprintf(GFP_KERNEL, fmt, args);
+	va_end(args);
+	pr_info("%s %zu\\n", whole, ksize(whole));
+	kfree(whole);
+}
+static int __init start(void)
+{
+	say("%s has %d", "pump", 12);
+	return 0;
+}
+module_init(start);
+"""
+    result = run_driver(HEAD + body, "v.c", script=["insmod"], machine=machine())
+    found = [line.split("] ", 1)[1] for line in result.log_text()][-4:]
+    assert found == ["<pump has 12>", "11", "pump  5", "pump has 12 16"]

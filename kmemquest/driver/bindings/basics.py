@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from kmemquest.driver import abi
 from kmemquest.driver.binding import Argument, binds, binds_object
 from kmemquest.driver.devices import world_of
+from kmemquest.driver.number_text import NumberTextError, read_number, read_truth
 from kmemquest.driver.printk_format import format_text, read_string
 from kmemquest.kernel.check import oops
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from kmemquest.driver.engine import Engine
 
 EINVAL: Final = 22
-ERANGE: Final = 34
 LIST_POISON1: Final = 0xDEAD_0000_0000_0100
 LIST_POISON2: Final = 0xDEAD_0000_0000_0122
 SATURATED: Final = 0xC000_0000
@@ -205,37 +205,14 @@ def list_del_valid(engine: Engine, entry: int) -> int:
 # --- numbers in text ----------------------------------------------------------------------
 
 
-def _parse(engine: Engine, text: int, base: int, low: int, high: int) -> int | None:
-    """Return the number, None when there is none, or raise OverflowError out of its range."""
-    word = read_string(engine.machine, text, 128).decode("latin-1").removesuffix("\n")
-    digits = word[1:] if word[:1] in ("+", "-") else word
-    if digits[:1] in ("", "+", "-", " ", "_") or "_" in digits:
-        return None
-    if base == 0 and len(digits) > 1 and digits[0] == "0" and digits[1] not in "xX":
-        base = 8
-    if digits[:2].lower() in ("0b", "0o"):
-        return None
-    try:
-        value = int(digits, base)
-    except ValueError:
-        return None
-    value = -value if word.startswith("-") else value
-    if not low <= value <= high:
-        raise OverflowError
-    return value
-
-
 def _store_number(
     engine: Engine, text: int, base: int, result: int, size: int, *, signed: bool
 ) -> int:
-    low = -(1 << (8 * size - 1)) if signed else 0
-    high = (1 << (8 * size - signed)) - 1
+    word = read_string(engine.machine, text, 128).decode("latin-1")
     try:
-        value = _parse(engine, text, base, low, high)
-    except OverflowError:
-        return -ERANGE
-    if value is None:
-        return -EINVAL
+        value = read_number(word, base, size, signed=signed)
+    except NumberTextError as error:
+        return -error.number
     engine.machine.memory.store(result, size, value)
     return 0
 
@@ -270,15 +247,25 @@ def kstrtou16(engine: Engine, text: int, base: int, result: int) -> int:
     return _store_number(engine, text, base, result, 2, signed=False)
 
 
+@binds("kstrtos8")
+def kstrtos8(engine: Engine, text: int, base: int, result: int) -> int:
+    return _store_number(engine, text, base, result, 1, signed=True)
+
+
+@binds("kstrtos16")
+def kstrtos16(engine: Engine, text: int, base: int, result: int) -> int:
+    return _store_number(engine, text, base, result, 2, signed=True)
+
+
 @binds("kstrtobool")
 def kstrtobool(engine: Engine, text: int, result: int) -> int:
     if not text:
         return -EINVAL
-    word = read_string(engine.machine, text, 4).decode("latin-1").lower()
-    yes = word[:1] in ("y", "t", "1") or word[:2] == "on"
-    no = word[:1] in ("n", "f", "0") or word[:2] == "of"
-    if not yes and not no:
-        return -EINVAL
+    word = read_string(engine.machine, text, 4).decode("latin-1")
+    try:
+        yes = read_truth(word)
+    except NumberTextError as error:
+        return -error.number
     engine.machine.memory.store(result, 1, int(yes))
     return 0
 

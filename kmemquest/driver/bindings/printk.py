@@ -35,6 +35,11 @@ def printk(engine: Engine, template: int, arguments: list[Argument]) -> int:
     return log_text(engine, format_text(engine, data, arguments))
 
 
+@binds("vprintk")
+def vprintk(engine: Engine, template: int, tail: int) -> int:
+    return printk(engine, template, engine.va_lists.left(tail))
+
+
 @binds("_dev_printk", variadic=True)
 def dev_printk(
     engine: Engine, level: int, dev: int, template: int, arguments: list[Argument]
@@ -194,6 +199,26 @@ def scnprintf(
 ) -> int:
     length = snprintf(engine, buffer, size, template, arguments)
     return min(length, size - 1) if size else 0
+
+
+@binds("vsprintf")
+def vsprintf(engine: Engine, buffer: int, template: int, tail: int) -> int:
+    return sprintf(engine, buffer, template, engine.va_lists.left(tail))
+
+
+@binds("vsnprintf")
+def vsnprintf(engine: Engine, buffer: int, size: int, template: int, tail: int) -> int:
+    return snprintf(engine, buffer, size, template, engine.va_lists.left(tail))
+
+
+@binds("vscnprintf")
+def vscnprintf(engine: Engine, buffer: int, size: int, template: int, tail: int) -> int:
+    return scnprintf(engine, buffer, size, template, engine.va_lists.left(tail))
+
+
+@binds("kvasprintf")
+def kvasprintf(engine: Engine, flags: int, template: int, tail: int) -> int:
+    return kasprintf(engine, flags, template, engine.va_lists.left(tail))
 
 
 @binds("kasprintf", variadic=True)

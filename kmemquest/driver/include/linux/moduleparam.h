@@ -29,6 +29,11 @@
 #define module_param(name, type, perm) module_param_named(name, name, type, perm)
 #define module_param_string(name, string, len, perm) \
 	__kmq_modinfo("kmq_param=" #name ":" #string ":string:" #perm)
+#define module_param_array_named(name, array, type, nump, perm) \
+	param_check_##type((array)[0]) \
+	static unsigned int *const __UNIQUE_ID(count) __attribute__((unused)) = nump; \
+	__kmq_modinfo("kmq_param=" #name ":" #array ":" #type ":" #perm ":" #nump)
+#define module_param_array(name, type, nump, perm) module_param_array_named(name, name, type, nump, perm)
 #define MODULE_PARM_DESC(parm, text) __kmq_modinfo("parm=" #parm ":" text)
 
 #endif

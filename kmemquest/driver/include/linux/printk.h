@@ -4,8 +4,16 @@
 #include <linux/kern_levels.h>
 #include <linux/types.h>
 #include <linux/compiler.h>
+#include <linux/stdarg.h>
 #include <linux/ratelimit_types.h>
 
+/* What %pV prints: a format with its arguments. */
+struct va_format {
+	const char *fmt;
+	va_list *va;
+};
+
+int vprintk(const char *fmt, va_list args);
 int _printk(const char *fmt, ...) __printf(1, 2);
 void dump_stack(void);
 void print_hex_dump(const char *level, const char *prefix_str, int prefix_type, int rowsize,

@@ -4,6 +4,7 @@
 #include <linux/types.h>
 #include <linux/compiler.h>
 #include <linux/errno.h>
+#include <linux/stdarg.h>
 #include <linux/array_size.h>
 
 void *memset(void *s, int c, size_t count);
@@ -49,6 +50,7 @@ void *kmemdup(const void *src, size_t len, gfp_t gfp) __alloc_size(2);
 void *kvmemdup(const void *src, size_t len, gfp_t gfp) __alloc_size(2);
 char *kmemdup_nul(const char *s, size_t len, gfp_t gfp);
 void *kmemdup_array(const void *src, size_t count, size_t element_size, gfp_t gfp);
+char *kvasprintf(gfp_t gfp, const char *fmt, va_list args);
 char *kasprintf(gfp_t gfp, const char *fmt, ...) __printf(2, 3);
 void *memdup_user(const void *src, size_t len);
 void *vmemdup_user(const void *src, size_t len);
