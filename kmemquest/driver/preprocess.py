@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import cache, lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from kmemquest.driver.condition import BadCondition, Condition
@@ -114,8 +114,8 @@ class Preprocessor:
                 hint = "a driver is one file here: put the contents of the header into it"
             elif name in _USER_HEADERS:
                 hint = _USER_HEADERS[name]
-            elif near := get_close_matches(name, shipped_headers(), n=1, cutoff=0.8):
-                hint = f"did you mean <{near[0]}>? {hint}"
+            elif near := _near_header(name):
+                hint = f"did you mean <{near}>? {hint}"
             self.sink.error(place, f"{name}: No such file or directory", hint)
             raise BuildStop
         if self._depth >= INCLUDE_DEPTH:
@@ -385,3 +385,11 @@ def _guard_of(lines: Lines) -> str:
         elif line[1].text in ("else", "elif") and depth == 1:
             return ""
     return name
+
+
+def _near_header(name: str) -> str:
+    """Return the shipped header of nearly the same name, wherever it lies, or nothing."""
+    headers = sorted(shipped_headers(), key=lambda header: header.startswith("linux/"))
+    stems = {PurePosixPath(header).stem: header for header in headers}
+    near = get_close_matches(PurePosixPath(name).stem, stems, n=1, cutoff=0.87)
+    return stems[near[0]] if near else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kmemquest.driver.build import build
 from kmemquest.driver.diagnostics import BuildStop, DiagnosticSink
 from kmemquest.driver.preprocess import Preprocessor
 from kmemquest.driver.tokens import PPToken, cut
@@ -104,3 +105,20 @@ def test_macro_bombs_are_stopped() -> None:
 
 def test_a_macro_may_hold_a_statement_expression() -> None:
     assert value("SQ(3 + 1)", "\n#define SQ(x) ({ int y = (x); y * y; })\n") == 16
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("linux/slabb.h", "linux/slab.h"),
+        ("slab.h", "linux/slab.h"),
+        ("linux/dma_mapping.h", "linux/dma-mapping.h"),
+        ("linux/netdevice.h", ""),
+        ("linux/sysfs.h", ""),
+    ],
+)
+def test_a_header_of_nearly_the_same_name_is_proposed(name: str, near: str) -> None:
+    (error,) = build(f"#include <{name}>\n", "h.c").diagnostics
+    assert error.message == f"{name}: No such file or directory"
+    assert ("did you mean" in error.hint) == bool(near)
+    assert near in error.hint
