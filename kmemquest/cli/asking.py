@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterable
 
+from kmemquest.cli.terminal import print_prose, read_line
 from kmemquest.i18n import _
 from kmemquest.quiz.answer_key import NoKey, findings_of
 from kmemquest.quiz.bank import Bank
+from kmemquest.quiz.experiment import Findings
+from kmemquest.quiz.given import setting_line
 from kmemquest.quiz.grade import Grade, MalformedAnswer, answer_hint, grade
+from kmemquest.quiz.log_excerpt import log_excerpt
+from kmemquest.quiz.outcome_words import run_words
 from kmemquest.quiz.presentation import (
-    driver_lines,
     key_text,
     option_lines,
     option_text,
     prompt_lines,
+    source_lines,
 )
 from kmemquest.quiz.question import Question
 
 QUIT = ("q", "quit")
-SHOWN_LOG = 40
-"""Log lines shown after a run; the first ones beyond that are left out."""
 
 
 class Ended(Exception):
@@ -36,34 +38,39 @@ class Word(Exception):
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print each line."""
+    """Print each line as it is: C and logs."""
     for line in lines:
         print(line)
 
 
 def read_word(prompt: str = "> ") -> str:
     """Read a line without its end; Ended at the end of the input."""
-    print(prompt, end="", flush=True)
-    line = sys.stdin.readline()
-    if not line:
+    line = read_line(prompt)
+    if line is None:
         raise Ended
-    return line.rstrip("\n")
+    return line
 
 
 def print_question(question: Question, head: str) -> None:
     """Print a question as it is asked: prompt, driver, options, how to answer."""
     first, *rest = prompt_lines(question)
-    print(f"{head}  {first}")
-    print_lines(rest)
+    print_prose([f"{head}  {first}", *rest])
     if not question.hides_driver:
-        print_lines(driver_lines(question))
-    print_lines(option_lines(question))
+        _print_driver(question)
+    print_prose(option_lines(question))
     if hint := answer_hint(question):
-        print(hint)
+        print_prose([hint])
     if question.is_court:
-        print(_("Type “run” to carry out the experiment and read the log, then your verdict."))
+        words = _("Type “run” to carry out the experiment and read the log, then your verdict.")
+        print_prose([words])
     if question.several_lines:
-        print(_("End your code with a line that holds a dot only."))
+        print_prose([_("End your code with a line that holds a dot only.")])
+
+
+def _print_driver(question: Question) -> None:
+    if question.experiment is not None:
+        print_prose([setting_line(question)])
+        print_lines(source_lines(question))
 
 
 def read_answer(question: Question, prompt: str = "> ") -> str:
@@ -93,21 +100,26 @@ def ask(question: Question, words: Collection[str] = ()) -> Grade:
         try:
             return grade(question, text)
         except MalformedAnswer as error:
-            print(error)
+            print_prose([str(error)])
 
 
 def print_run(question: Question) -> None:
-    """Carry out a question's experiment and print its log."""
+    """Carry out a question's experiment and print what came of it."""
     try:
         findings = findings_of(question)
     except NoKey as error:
-        print(error)
+        print_prose([str(error)])
         return
-    print_lines(findings.log[-SHOWN_LOG:])
-    print(_("The run ended as: {outcome}.").format(outcome=findings.outcome))
-    if any(not report.spoken for report in findings.reports):
-        kinds = sorted({report.kind for report in findings.reports if not report.spoken})
-        print(_("The kernel said nothing of: {kinds}").format(kinds=", ".join(kinds)))
+    _print_findings(findings)
+    if words := run_words(findings):
+        print_prose([words])
+
+
+def _print_findings(findings: Findings) -> None:
+    """Print the log, and what the compiler said of a driver that never ran."""
+    print_lines(log_excerpt(findings))
+    if not findings.compiled:
+        print_prose(str(diagnostic) for diagnostic in findings.diagnostics)
 
 
 def print_feedback(result: Grade, bank: Bank | None = None, language: str = "en") -> None:
@@ -121,27 +133,26 @@ def print_feedback(result: Grade, bank: Bank | None = None, language: str = "en"
     else:
         print("✗ " + _("Not quite."))
     if question.kind in ("numeric", "bug", "order", "match", "code"):
-        print(_("Key: {key}").format(key=key_text(question)))
+        print_prose([_("Key: {key}").format(key=key_text(question))])
     if result.remark and result.remark not in [o.feedback for o, _chosen in result.feedback]:
-        print(f"     {result.remark}")
+        print_prose([f"     {result.remark}"])
     for option, chosen in result.feedback:
         if question.kind in ("single", "multiple", "log"):
             mark = ("→" if chosen else " ") + ("✓" if option.correct else "✗")
         else:
             mark = "→ " if chosen else "  "
         first, *rest = option_text(question, option).split("\n")
-        print(f" {mark} {first}")
-        print_lines(f"     {line}" for line in rest)
-        print(f"     {option.feedback}")
+        print_prose([f" {mark} {first}", *(f"     {line}" for line in rest)])
+        print_prose([f"     {option.feedback}"])
     if bank is not None:
         for belief in result.beliefs:
             if words := bank.belief(belief, language):
-                print(_("The belief behind it: {belief}").format(belief=words))
+                print_prose([_("The belief behind it: {belief}").format(belief=words)])
     if result.findings is not None and not question.is_court:
         if question.hides_driver:
-            print_lines(driver_lines(question))
-        print_lines(result.findings.log[-SHOWN_LOG:])
+            _print_driver(question)
+        _print_findings(result.findings)
     if question.folk:
-        print(_("What circulates: {folk}").format(folk=question.folk))
-    print(question.explanation)
-    print(_("Source: {sources}").format(sources=" · ".join(question.sources)))
+        print_prose([_("What circulates: {folk}").format(folk=question.folk)])
+    print_prose(question.explanation.split("\n"))
+    print_prose([_("Source: {sources}").format(sources=" · ".join(question.sources))])

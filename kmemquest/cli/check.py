@@ -56,10 +56,21 @@ def command(arguments: argparse.Namespace) -> int:
             hint = f" ({error['hint']})" if error["hint"] else ""
             print(f"{place}: {error['message']}{hint}")
         print(
-            f"{report['files']} files, {report['levels']} levels, {questions} questions, "
-            f"{report['wrong_answers_proven']} wrong answers proven, {len(errors)} errors"
+            ", ".join(
+                (
+                    _counted(report["files"], "file"),
+                    _counted(report["levels"], "level"),
+                    _counted(questions, "question"),
+                    _counted(report["wrong_answers_proven"], "wrong answer") + " proven",
+                    _counted(len(errors), "error"),
+                )
+            )
         )
     return 1 if errors else 0
+
+
+def _counted(number: object, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _coverage(paths: list[Path], *, as_json: bool) -> int:

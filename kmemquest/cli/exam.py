@@ -14,10 +14,12 @@ from kmemquest.cli.errors import BadInput
 from kmemquest.cli.language_option import choose_language
 from kmemquest.cli.own_files import bank_of, prove
 from kmemquest.cli.quiz import question_json
+from kmemquest.cli.terminal import print_prose
 from kmemquest.content.problem import ProblemsFound
-from kmemquest.i18n import _, language
+from kmemquest.i18n import _, language, ngettext
 from kmemquest.quiz.answer_key import settled
 from kmemquest.quiz.bank import Bank
+from kmemquest.quiz.draw import topic_title
 from kmemquest.quiz.exam import (
     CannotDraw,
     ExamReport,
@@ -125,11 +127,11 @@ def _sit(paper: Paper, bank: Bank, *, as_json: bool) -> int:
     sitting = Sitting(paper, bank, language(), now())
     text = blueprint_text(paper.blueprint, language())
     if not as_json:
-        print(f"{text.title}: {text.about}")
+        print_prose([f"{text.title}: {text.about}"])
         print(_("Paper {seed}: the same number gives the same paper.").format(seed=paper.seed))
         if isinstance(bank, OwnBank):
             print(_("Questions from your files: the answers are not recorded."))
-        print(_("Words: an answer; flag, next, back, go N, list, finish."))
+        print_prose([_("Words: an answer; flag, next, back, go N, list, finish.")])
     _Walk(sitting, quiet=as_json).go()
     result = report(sitting, now())
     if not isinstance(bank, OwnBank):
@@ -172,13 +174,14 @@ def _tell_answers(sitting: Sitting) -> None:
         print()
         first = next(iter(prompt_lines(question)))
         mark = "–" if given is None else f"✗ {100 * given.score:.0f}%"
-        print(f"{index + 1}. {mark}  {first}")
-        print(_("Key: {key}").format(key=key_text(question)))
+        print_prose([f"{index + 1}. {mark}  {first}"])
+        print_prose([_("Key: {key}").format(key=key_text(question))])
         for option in question.options:
             if option.correct or (given is not None and option.id in given.chosen):
-                print(f"  {'✓' if option.correct else '✗'} {option_text(question, option)}")
-                print(f"     {option.feedback}")
-        print(question.explanation)
+                first, *rest = option_text(question, option).split("\n")
+                print_prose([f"  {'✓' if option.correct else '✗'} {first}"])
+                print_prose(f"    {line}" for line in (*rest, option.feedback))
+        print_prose(question.explanation.split("\n"))
 
 
 class _Walk:
@@ -287,29 +290,34 @@ def _study_json(result: ExamReport) -> list[dict[str, object]]:
 def tell_report(result: ExamReport, bank: Bank) -> None:
     """Print how an exam went: total, topics, gaps with levels to play and documents to read."""
     print()
-    reached, share = f"{result.total.reached:g}", f"{100 * result.total.share:.0f}%"
+    minutes = round(result.minutes)
     print(
-        _("{reached} of {possible} points ({share}), {minutes} minutes.").format(
-            reached=reached,
+        ngettext(
+            "{reached} of {possible} points ({share} %), {minutes} minute.",
+            "{reached} of {possible} points ({share} %), {minutes} minutes.",
+            minutes,
+        ).format(
+            reached=f"{result.total.reached:g}",
             possible=result.total.possible,
-            share=share,
-            minutes=f"{result.minutes:.0f}",
+            share=round(100 * result.total.share),
+            minutes=minutes,
         )
     )
     print(_("Passed.") if result.passed else _("Not passed."))
     for topic, tally in result.by_topic.items():
-        print(f"  {topic:<24} {tally.reached:>5g} / {tally.possible:<3} {_bar(tally.share)}")
+        title = topic_title(bank, topic, language())
+        print(f"  {tally.reached:>5g} / {tally.possible:<3} {_bar(tally.share)}  {title}")
     study = study_map()
     for topic in result.gaps:
         advice = study.advise(topic)
-        print(_("To study: {topic}").format(topic=topic))
+        print(_("To study: {topic}").format(topic=topic_title(bank, topic, language())))
         if advice.levels:
-            print(_("  play: {levels}").format(levels=_commands(advice.levels)))
+            print_prose([_("  play: {levels}").format(levels=_commands(advice.levels))])
         if advice.read:
-            print(_("  read: {documents}").format(documents=", ".join(advice.read)))
+            print_prose([_("  read: {documents}").format(documents=", ".join(advice.read))])
     for belief in result.beliefs:
         if words := bank.belief(belief, language()):
-            print(_("The belief behind it: {belief}").format(belief=words))
+            print_prose([_("The belief behind it: {belief}").format(belief=words)])
 
 
 def _commands(levels: Sequence[str]) -> str:

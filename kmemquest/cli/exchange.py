@@ -14,7 +14,7 @@ from kmemquest.cli.own_files import bank_of, prove
 from kmemquest.cli.quiz import check_topic
 from kmemquest.content.problem import ProblemsFound
 from kmemquest.i18n import LANGUAGES, _, language, ngettext
-from kmemquest.quiz.bank import Bank
+from kmemquest.quiz.bank import Bank, open_bank
 from kmemquest.quiz.generator import GENERATORS, generate
 from kmemquest.quiz.generators import load_generators
 from kmemquest.quiz.gift import Dropped, write_gift
@@ -108,7 +108,8 @@ def _import(arguments: argparse.Namespace) -> int:
     if path.stat().st_size > MAX_BYTES:
         raise BadInput(f"{path}: larger than {MAX_BYTES >> 10} KiB")
     try:
-        imported = read_gift(path.read_text(encoding="utf-8"), path.name)
+        text = path.read_text(encoding="utf-8")
+        imported = read_gift(text, path.name, arguments.topic, _ids_that_ship())
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: not UTF-8 text (byte {error.start})") from None
     except ProblemsFound as found:
@@ -119,14 +120,19 @@ def _import(arguments: argparse.Namespace) -> int:
         (folder / f"{arguments.topic}.yaml", structure),
         (folder / f"{arguments.topic}.{language()}.yaml", words),
     )
-    for target, _text in files:
+    for target, _content in files:
         if target.exists():
             raise BadInput(f"{target} is there already: choose another --topic or --into")
     if imported.questions:
-        for target, text in files:
-            target.write_text(text, encoding="utf-8")
-    _tell(arguments, len(imported.questions), imported.dropped)
+        for target, content in files:
+            target.write_text(content, encoding="utf-8")
+    _tell(arguments, len(imported.questions), imported.dropped, imported.left_out)
     return 0 if imported.questions else 1
+
+
+def _ids_that_ship() -> set[str]:
+    """Return the ids that a file of one's own must not use, see `kmemquest.quiz.bank_check`."""
+    return {entry.id for entry in open_bank().entries}
 
 
 def _write(name: str, text: str) -> None:
@@ -136,12 +142,15 @@ def _write(name: str, text: str) -> None:
         Path(name).write_text(text, encoding="utf-8")
 
 
-def _tell(arguments: argparse.Namespace, count: int, dropped: list[Dropped]) -> None:
+def _tell(
+    arguments: argparse.Namespace, count: int, dropped: list[Dropped], left_out: int = 0
+) -> None:
     """Tell on the error stream, so that a text on standard output stays whole."""
     if arguments.json:
         shown = {
             "file": arguments.file,
             "count": count,
+            "left_out": left_out,
             "dropped": [{"question": each.question, "what": each.what} for each in dropped],
         }
         print(json.dumps(shown, ensure_ascii=False, indent=1), file=sys.stderr)
@@ -149,6 +158,13 @@ def _tell(arguments: argparse.Namespace, count: int, dropped: list[Dropped]) -> 
     print(
         ngettext("{count} entry.", "{count} entries.", count).format(count=count), file=sys.stderr
     )
+    if left_out:
+        said = ngettext(
+            "{n} more question was left out: a topic holds at most {most}. Split the text.",
+            "{n} more questions were left out: a topic holds at most {most}. Split the text.",
+            left_out,
+        )
+        print(said.format(n=left_out, most=count), file=sys.stderr)
     if dropped:
         print(_("Not carried over:"), file=sys.stderr)
     for each in dropped[:_SHOWN]:

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from kmemquest.cli.errors import BadInput
 from kmemquest.content.problem import ProblemsFound
-from kmemquest.i18n import language
+from kmemquest.i18n import language, ngettext
 from kmemquest.quiz.bank import Bank, open_bank
+
+_SHOWN = 20
+"""Problems that are told at once; `kmemquest check` tells all."""
 
 
 def bank_of(words: Sequence[str], languages: Sequence[str] | None = None) -> Bank:
@@ -26,7 +29,21 @@ def bank_of(words: Sequence[str], languages: Sequence[str] | None = None) -> Ban
     try:
         return read_own_bank([Path(word) for word in words], languages or (language(),))
     except ProblemsFound as found:
-        raise BadInput("\n".join(map(str, found.problems))) from None
+        raise BadInput(problem_text(found)) from None
+
+
+def problem_text(found: ProblemsFound) -> str:
+    """Return what is wrong with a file, a line each; of many problems the first ones."""
+    lines = [str(problem) for problem in found.problems[:_SHOWN]]
+    more = len(found.problems) - _SHOWN
+    if more > 0:
+        words = ngettext(
+            "… and {n} more; kmemquest check tells all",
+            "… and {n} more; kmemquest check tells all",
+            more,
+        )
+        lines.append(words.format(n=more))
+    return "\n".join(lines)
 
 
 def prove(bank: Bank, names: Collection[str]) -> None:
@@ -41,7 +58,7 @@ def prove(bank: Bank, names: Collection[str]) -> None:
     try:
         bank.prove(names)
     except ProblemsFound as found:
-        raise BadInput("\n".join(map(str, found.problems))) from None
+        raise BadInput(problem_text(found)) from None
 
 
 def _look(word: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 from kmemquest.cli.language_option import choose_language
 from kmemquest.cli.plain_play import play_plainly
 from kmemquest.cli.save import open_save
+from kmemquest.cli.terminal import read_line
 from kmemquest.i18n import _
 from kmemquest.level.library import Library
 
@@ -36,10 +36,9 @@ def _campaign(library: Library, store: Store) -> int:
             stars = "★" * known.best_stars if known.passed else ""
             print(f"  {number}) {entry.label} {entry.title()} {stars}".rstrip())
         print(_("Type a number, or “quit”. For questions use: kmemquest quiz."))
-        print("> ", end="", flush=True)
-        line = sys.stdin.readline()
-        word = line.strip()
-        if not line or word in ("q", "quit"):
+        line = read_line()
+        word = (line or "").strip()
+        if line is None or word in ("q", "quit"):
             return 0
         if word.isdigit() and 1 <= int(word) <= len(library.entries):
             play_plainly(library.entries[int(word) - 1].load(), {}, store)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.cli.save import open_save
+from kmemquest.cli.terminal import read_line
 from kmemquest.i18n import _
 from kmemquest.level.attempt import AnswerError, Attempt
 from kmemquest.level.diagnose import has_diagnosis, is_sealed
@@ -234,9 +234,8 @@ class Walk:
 
 def read_word() -> str:
     """Read a line; InputEnded at the end of the input or when the player quits."""
-    print("> ", end="", flush=True)
-    line = sys.stdin.readline()
-    if not line or line.strip() in QUIT:
+    line = read_line()
+    if line is None or line.strip() in QUIT:
         raise InputEnded
     return line.strip()
 

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import asdict, replace
 from datetime import date, datetime
 
-from kmemquest.cli.asking import Ended, Word, ask, print_feedback, print_question
+from kmemquest.cli.asking import QUIT, Ended, Word, ask, print_feedback, print_question
 from kmemquest.cli.errors import BadInput
 from kmemquest.cli.language_option import choose_language
 from kmemquest.cli.save import open_save
+from kmemquest.cli.terminal import print_prose, read_line
 from kmemquest.i18n import _, language, ngettext
 from kmemquest.level.library import Library
 from kmemquest.quiz.bank import Bank, open_bank
+from kmemquest.quiz.draw import topic_title
 from kmemquest.quiz.generators import load_generators
 from kmemquest.quiz.grade import Grade
 from kmemquest.quiz.question import Question
 from kmemquest.quiz.review import AGAIN, EASY, GOOD, HARD, Review
-from kmemquest.quiz.review_item import items_of, question_of
-from kmemquest.quiz.review_plan import Plan, Settings, plan
+from kmemquest.quiz.review_item import item_words, items_of, question_of
+from kmemquest.quiz.review_plan import NoExamDay, Plan, Settings, plan, read_exam_day
 from kmemquest.quiz.review_state import (
     belief_states,
     cram,
@@ -31,9 +32,11 @@ from kmemquest.quiz.review_state import (
     weaknesses,
 )
 from kmemquest.store import Store
-from kmemquest.tui.predictions import prediction_items, prediction_of
+from kmemquest.tui.predictions import SIZE, prediction_items, prediction_of
 
 _CRAM_COUNT = 20
+_WORDS = 56
+"""Characters of a question in a list."""
 _RATINGS = {"again": AGAIN, "hard": HARD, "good": GOOD, "easy": EASY}
 
 
@@ -51,9 +54,9 @@ def command(arguments: argparse.Namespace) -> int:
         review = Review(store, items_of(bank, prediction_items(library, store)))
         settings = _settings(arguments, store)
         if arguments.undo or arguments.suspend or arguments.resume:
-            return _change(arguments, review)
+            return _change(arguments, review, bank, library)
         if arguments.list or arguments.json:
-            return _tell(arguments, review, settings)
+            return _tell(arguments, review, settings, bank, library)
         return _Round(arguments, review, settings, bank, library).go()
     finally:
         store.close()
@@ -75,25 +78,42 @@ def _settings(arguments: argparse.Namespace, store: Store) -> Settings:
 
 
 def _day(word: str) -> date | None:
-    if word == "none":
-        return None
     try:
-        return date.fromisoformat(word)
-    except ValueError:
-        raise BadInput(f"--exam-date {word}: expected a day such as 2026-12-24, or none") from None
+        return read_exam_day(word, now().date())
+    except NoExamDay as error:
+        raise BadInput(f"--exam-date {word}: {error}") from None
 
 
-def _change(arguments: argparse.Namespace, review: Review) -> int:
+def _item_line(key: str, review: Review, bank: Bank, library: Library) -> str:
+    """Return how a question begins, and the key by which the command line knows it."""
+    item = review.items.get(key)
+    if item is None:
+        return key
+    if item.is_prediction:
+        try:
+            words = library.entry(item.name.removesuffix(SIZE)).title()
+        except LookupError:
+            return key
+    else:
+        words = item_words(item, bank, language(), review.seed_of(key))
+    if len(words) > _WORDS:
+        words = words[: _WORDS - 1].rstrip() + "…"
+    return f"{words} ({key})"
+
+
+def _change(arguments: argparse.Namespace, review: Review, bank: Bank, library: Library) -> int:
     if arguments.undo:
         key = review.undo()
-        print(_("Taken back: {item}").format(item=key) if key else _("There is no grade."))
+        words = _item_line(key, review, bank, library) if key else ""
+        print(_("Taken back: {item}").format(item=words) if key else _("There is no grade."))
     for word, suspended in ((arguments.suspend, True), (arguments.resume, False)):
         if word is None:
             continue
         if word not in review.items:
             raise BadInput(f"no item {word!r}: items read q:QUESTION, g:FAMILY or p:LEVEL")
         review.suspend(word, suspended)
-        print(_("Suspended: {item}").format(item=word) if suspended else word)
+        said = _("Suspended: {item}") if suspended else _("Back in review: {item}")
+        print(said.format(item=_item_line(word, review, bank, library)))
     return 0
 
 
@@ -108,12 +128,8 @@ def _wanted(arguments: argparse.Namespace, review: Review, moment: datetime, ban
         keys = cram(review, moment, arguments.count or _CRAM_COUNT, seed, chosen)
         return Plan(keys, (), 0)
     if arguments.drill:
-        held = [each.belief for each in belief_states(review.store.review.grades)]
-        open_beliefs = [
-            each.belief
-            for each in belief_states(review.store.review.grades)
-            if each.belief in held and not each.overcome
-        ]
+        states = belief_states(review.store.review.grades)
+        open_beliefs = [each.belief for each in states if not each.overcome]
         keys = tuple(k for k in drill(bank, open_beliefs) if not review.record(k).suspended)
         return Plan(keys[: arguments.count or _CRAM_COUNT], (), 0)
     return plan(
@@ -124,9 +140,15 @@ def _wanted(arguments: argparse.Namespace, review: Review, moment: datetime, ban
     )
 
 
-def _tell(arguments: argparse.Namespace, review: Review, settings: Settings) -> int:
+def _tell(
+    arguments: argparse.Namespace,
+    review: Review,
+    settings: Settings,
+    bank: Bank,
+    library: Library,
+) -> int:
     moment = now()
-    today = _wanted(arguments, review, moment, open_bank())
+    today = _wanted(arguments, review, moment, bank)
     topics = topic_states(review, moment, settings)
     weak = weaknesses(review, moment)
     beliefs = belief_states(review.store.review.grades)
@@ -152,19 +174,28 @@ def _tell(arguments: argparse.Namespace, review: Review, settings: Settings) -> 
     _tell_plan(today, settings)
     print(_("Topic, items, seen, due, right, recalled now:"))
     for row in topics:
-        right, recall = f"{100 * row.right:.0f}%", f"{100 * row.recall:.0f}%"
-        print(f"  {row.topic:<24} {row.items:>4} {row.seen:>4} {row.due:>4} {right:>5} {recall:>5}")
+        right, recall = _share(row.right), _share(row.recall)
+        title = topic_title(bank, row.topic, language())
+        print(
+            f"  {row.topic:<17} {row.items:>4} {row.seen:>4} {row.due:>4} {right:>5} {recall:>5}"
+            f"  {title}"
+        )
     if weak:
         print(_("Weakest:"))
         for item in weak:
-            print(f"  {item.key:<40} {item.wrong:>3} × ✗  {100 * item.recall:.0f}%")
+            words = _item_line(item.key, review, bank, library)
+            print(f"  {item.wrong:>3} × ✗  {_share(item.recall):>5}  {words}")
     open_beliefs = [each for each in beliefs if not each.overcome]
     if open_beliefs:
         print(_("Misconceptions to drill (kmemquest review --drill):"))
         for each in open_beliefs:
-            words = open_bank().belief(each.belief, language()) or each.belief
+            words = bank.belief(each.belief, language()) or each.belief.replace("-", " ")
             print(f"  {each.held:>3} × {words}")
     return 0
+
+
+def _share(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f}%"
 
 
 def _tell_plan(today: Plan, settings: Settings) -> None:
@@ -173,7 +204,7 @@ def _tell_plan(today: Plan, settings: Settings) -> None:
             due=len(today.due), new=len(today.new), done=today.done_today, left=today.left_over
         )
     )
-    if settings.exam is not None:
+    if settings.exam is not None and settings.exam > now().date():
         print(_("Exam on {day}.").format(day=settings.exam.isoformat()))
     if today.over_cap:
         print(_("More than the daily cap: the exam's date needs it."))
@@ -201,10 +232,13 @@ class _Round:
     def go(self) -> int:
         """Ask until the queue or the input ends."""
         today = _wanted(self._arguments, self._review, now(), self._bank)
-        _tell_plan(today, self._settings)
         queue = list(today.queue)
         if self._arguments.count is not None:
             queue = queue[: max(0, self._arguments.count)]
+        if self._arguments.cram or self._arguments.drill:
+            self._tell_unplanned(len(queue))
+        else:
+            _tell_plan(today, self._settings)
         print(_("Words besides answers: undo, suspend, skip, quit."))
         try:
             while queue:
@@ -221,6 +255,24 @@ class _Round:
         )
         return 0
 
+    def _tell_unplanned(self, count: int) -> None:
+        """Tell what a cram or a drill asks: nothing of it is due."""
+        if self._arguments.cram:
+            words = ngettext(
+                "{n} question to cram; the schedule stays.",
+                "{n} questions to cram; the schedule stays.",
+                count,
+            )
+        elif count:
+            words = ngettext(
+                "{n} question to drill: it tempts with misconceptions not overcome yet.",
+                "{n} questions to drill: they tempt with misconceptions not overcome yet.",
+                count,
+            )
+        else:
+            words = _("No misconception is left to drill.")
+        print(words.format(n=count))
+
     def _one(self, key: str, left: int) -> list[str]:
         """Ask one item; returns what is to be asked again in this round."""
         question = self._question(key)
@@ -235,11 +287,14 @@ class _Round:
             except Word as typed:
                 if typed.word == "undo":
                     undone = self._review.undo()
-                    print(_("Taken back: {item}").format(item=undone or "–"))
+                    if undone:
+                        print(_("Taken back: {item}").format(item=self._line(undone)))
+                    else:
+                        print(_("There is no grade."))
                     continue
                 if typed.word == "suspend":
                     self._review.suspend(key)
-                    print(_("Suspended: {item}").format(item=key))
+                    print(_("Suspended: {item}").format(item=self._line(key)))
                 return []
         print_feedback(result, self._bank, language())
         self._asked += 1
@@ -248,6 +303,9 @@ class _Round:
         again = not result.passed and not self._arguments.cram
         return [key] if again and self._asked < 500 else []
 
+    def _line(self, key: str) -> str:
+        return _item_line(key, self._review, self._bank, self._library)
+
     def _save(self, key: str, result: Grade) -> None:
         """Save at once with the derived rating; a typed word may change it."""
         moment = now()
@@ -255,16 +313,15 @@ class _Round:
         self._review.answered(key, result, moment, cram=cram_mode)
         if cram_mode or not result.passed:
             return
-        print(_("Enter: good. Or: hard, easy, again."))
+        print_prose([_("Enter: good. Or: hard, easy, again.")])
         word = self._rating_word()
         if word in _RATINGS and _RATINGS[word] != GOOD:
             self._review.undo()
             self._review.answered(key, result, moment, rating=_RATINGS[word])
 
     def _rating_word(self) -> str:
-        print("> ", end="", flush=True)
-        line = sys.stdin.readline()
-        if line.strip() in ("q", "quit"):
+        line = read_line() or ""
+        if line.strip() in QUIT:
             raise Ended
         return line.strip().lower()
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from kmemquest.cli.language_option import choose_language
 from kmemquest.cli.level_argument import find_level, read_answers
 from kmemquest.cli.machine_option import machine_from_option
+from kmemquest.cli.terminal import read_line
 from kmemquest.i18n import _
 from kmemquest.level.sandbox import Ground, Refusal, Sandbox
 from kmemquest.level.sandbox_words import result_words, why_lines
@@ -64,10 +65,9 @@ def read_statements(sandbox: Sandbox) -> int:
     }
     print(_("C statements, or: undo, redo, why, dmesg, vars, /proc/buddyinfo, quit."))
     while True:
-        print(f"{len(sandbox.statements) + 1}> ", end="", flush=True)
-        line = sys.stdin.readline()
-        word = line.strip().removeprefix("cat ").strip()
-        if not line or word in QUIT:
+        line = read_line(f"{len(sandbox.statements) + 1}> ")
+        word = (line or "").strip().removeprefix("cat ").strip()
+        if line is None or word in QUIT:
             print()
             return 0
         if word in words:

@@ -7,7 +7,7 @@ Edited words reach the player's notes, their intervals stay.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -18,7 +18,14 @@ from kmemquest.quiz.answer_key import settled
 from kmemquest.quiz.bank import Bank
 from kmemquest.quiz.draw import shuffled
 from kmemquest.quiz.generator import GENERATORS, generate
-from kmemquest.quiz.presentation import driver_lines, key_text, option_lines, prompt_lines
+from kmemquest.quiz.given import setting_line
+from kmemquest.quiz.presentation import (
+    key_text,
+    option_lines,
+    option_text,
+    prompt_lines,
+    source_lines,
+)
 from kmemquest.quiz.question import Question
 
 FIELDS: Final = ("Id", "Question", "Options", "Answer", "Feedback", "Explanation", "Source")
@@ -85,13 +92,10 @@ def _questions(bank: Bank, name: str, topics: Sequence[str], generated: int) -> 
 def _note(question: Question, bank: Bank, name: str) -> AnkiNote:
     prompt = "<br>".join(escape(line) for line in prompt_lines(question))
     if question.experiment is not None and not question.hides_driver:
-        prompt += f"<pre>{escape(chr(10).join(driver_lines(question)))}</pre>"
+        prompt += f"<br>{escape(setting_line(question))}"
+        prompt += f"<pre>{escape(chr(10).join(source_lines(question)))}</pre>"
     options = "".join(f"<div>{escape(line)}</div>" for line in option_lines(question))
-    feedback = "".join(
-        f"<div>{'✓' if option.correct else '✗'} {escape(option.text)}: "
-        f"{escape(option.feedback)}</div>"
-        for option in question.options
-    )
+    feedback = "".join(f"<div>{escape(line)}</div>" for line in _feedback_lines(question))
     fields = (
         question.id,
         prompt,
@@ -110,6 +114,26 @@ def _note(question: Question, bank: Bank, name: str) -> AnkiNote:
         *(f"concept::{tag}" for tag in question.tags),
     )
     return AnkiNote(deck_name(question.topic, name, bank), (question.id, name), fields, tags)
+
+
+def _feedback_lines(question: Question) -> Iterator[str]:
+    """Yield what is to be said of each option: steps in the right order, pairs as pairs."""
+    by_id = {option.id: option for option in question.options}
+    if question.kind == "order":
+        for number, name in enumerate(question.order, 1):
+            yield f"{number}. {by_id[name].text}: {by_id[name].feedback}"
+    elif question.kind == "match":
+        for item, text in question.items:
+            partner = by_id[question.pairs[item]]
+            yield f"{text} → {partner.text}: {partner.feedback}"
+        paired = set(question.pairs.values())
+        for option in question.options:
+            if option.id not in paired:
+                yield f"✗ {option.text}: {option.feedback}"
+    else:
+        for option in question.options:
+            mark = "✓" if option.correct else "✗"
+            yield f"{mark} {option_text(question, option)}: {option.feedback}"
 
 
 def deck_name(topic: str, name: str, bank: Bank) -> str:

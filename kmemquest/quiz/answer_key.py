@@ -110,6 +110,6 @@ def try_code(question: Question, code: str) -> tuple[Findings, object | None]:
         findings = run_experiment(question.experiment.with_code(code), proc_files(question.goals))
     except BadExperiment as error:
         raise NotRun(question.id, error) from None
-    if findings.outcome == "does-not-compile":
+    if not findings.compiled:
         return findings, {"outcome": "ran"}
     return findings, first_failed(question.goals, findings)

@@ -12,7 +12,7 @@ from kmemquest.content.safe_yaml import read_yaml
 from kmemquest.content.shape import convert
 from kmemquest.i18n import LANGUAGES
 from kmemquest.quiz.bank_check import check_bank_file
-from kmemquest.quiz.bank_index import IndexEntry, scan, structure_files
+from kmemquest.quiz.bank_index import IndexEntry, scan, scan_title, structure_files
 from kmemquest.quiz.bank_model import BankFile, Entry, TextFile
 from kmemquest.quiz.question import Question
 from kmemquest.quiz.wording import worded
@@ -33,6 +33,7 @@ class Bank:
         }
         self._topics: dict[str, dict[str, Entry]] = {}
         self._texts: dict[tuple[str, str], TextFile] = {}
+        self._titles: dict[tuple[str, str], str] = {}
         self._beliefs: dict[str, dict[str, str]] = {}
 
     @property
@@ -62,7 +63,13 @@ class Bank:
         return worded(topic, entry, self._text(topic, language).questions[name])
 
     def title(self, topic: str, language: str) -> str:
-        """Return a topic's title."""
+        """Return a topic's title, from the head of its file as long as that is enough."""
+        key = (topic, language)
+        if key not in self._texts:
+            if key not in self._titles:
+                self._titles[key] = scan_title(self._words_file(topic, language))
+            if self._titles[key]:
+                return self._titles[key]
         return self._text(topic, language).title
 
     def belief(self, name: str, language: str) -> str:
@@ -83,9 +90,11 @@ class Bank:
     def _text(self, topic: str, language: str) -> TextFile:
         key = (topic, language)
         if key not in self._texts:
-            path = self._folder / f"{topic}.{language}.yaml"
-            self._texts[key] = convert(read_yaml(path), TextFile)
+            self._texts[key] = convert(read_yaml(self._words_file(topic, language)), TextFile)
         return self._texts[key]
+
+    def _words_file(self, topic: str, language: str) -> Path:
+        return self._folder / f"{topic}.{language}.yaml"
 
 
 @cache

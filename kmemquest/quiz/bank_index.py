@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kmemquest.content.safe_yaml import MAX_BYTES
+from kmemquest.content.problem import ProblemsFound
+from kmemquest.content.safe_yaml import MAX_BYTES, parse_yaml
 from kmemquest.i18n import LANGUAGES
 
 _BETWEEN: Final = r"(?:,[ ]*|[ ]*\n[ ]+)"
@@ -24,6 +25,11 @@ _HEAD: Final = re.compile(
     rf"(?:{_BETWEEN}tags: \[(?P<tags>[a-z0-9, -]*)\])?",
     re.MULTILINE,
 )
+
+
+_BODY: Final = re.compile(r"^(?:beliefs|questions):", re.MULTILINE)
+"""What follows upon language and title in a file of words."""
+_HEAD_BYTES: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,19 @@ def scan(path: Path) -> list[IndexEntry]:
         )
         for found in _HEAD.finditer(text)
     ]
+
+
+def scan_title(path: Path) -> str:
+    """Return the title of a file of words from its first lines; empty if it is not there."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(_HEAD_BYTES).decode("utf-8", "replace")
+        body = _BODY.search(text)
+        head = parse_yaml(text[: body.start()], str(path)).data if body else None
+    except (OSError, ProblemsFound):
+        return ""
+    title = head.get("title") if isinstance(head, dict) else None
+    return title if isinstance(title, str) else ""
 
 
 def structure_files(folder: Path) -> list[Path]:

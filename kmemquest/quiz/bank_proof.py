@@ -81,7 +81,7 @@ class _Proof:
 
     def _run(self) -> list[Problem]:
         findings = findings_of(self.question)
-        uncompiled = findings.outcome == "does-not-compile"
+        uncompiled = not findings.compiled
         if uncompiled and self.question.kind != "log":
             return self._build_errors(findings)
         try:
@@ -116,7 +116,7 @@ class _Proof:
             name = f"{self.entry.id}: {option.id!r}"
             findings, failed = try_code(self.question, option.code)
             message = ""
-            if findings.outcome == "does-not-compile":
+            if not findings.compiled:
                 if option.correct:
                     problems += self._build_errors(findings, option.id)
             elif option.correct and failed is not None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from html import escape
 
-from kmemquest.i18n import _, language, set_language
+from kmemquest.i18n import _, language, ngettext, set_language
 from kmemquest.quiz.answer_key import settled
 from kmemquest.quiz.bank import Bank
 from kmemquest.quiz.exam import Paper
 from kmemquest.quiz.exam_model import blueprint_text
-from kmemquest.quiz.grade import answer_hint
-from kmemquest.quiz.presentation import driver_lines, key_text, option_text, prompt_lines
+from kmemquest.quiz.given import setting_line
+from kmemquest.quiz.presentation import key_text, option_text, prompt_lines, source_lines
 from kmemquest.quiz.question import Question
 
 _STYLE = """
@@ -21,6 +21,21 @@ section { break-inside: avoid; margin: 1.4em 0; } ol.options { list-style: lower
 .line { border-bottom: 1px solid #888; height: 1.6em; } .key { border-left: 3px solid #888;
 padding-left: .8em; } .meta { color: #555; }
 """
+
+_WRITTEN = ("numeric", "code", "order", "match", "bug")
+"""Kinds that are answered on a line of their own; the options of others are ticked."""
+
+
+def paper_hint(question: Question) -> str:
+    """Tell how to answer with a pen, in the language in force; empty for a single choice."""
+    return {
+        "numeric": _("Write the number."),
+        "multiple": _("Tick all that apply."),
+        "order": _("Write the letters in the right order."),
+        "code": _("Write the C that belongs in the gap."),
+        "bug": _("Write the number of the bad line."),
+        "match": _("Write a letter for each item, in their order."),
+    }.get(question.kind, "")
 
 
 def paper_markdown(paper: Paper, bank: Bank, in_language: str, *, key: bool) -> str:
@@ -50,13 +65,20 @@ def _questions(paper: Paper, bank: Bank, name: str, key: bool) -> Iterator[tuple
 
 def _head(paper: Paper, name: str) -> tuple[str, str, str]:
     text = blueprint_text(paper.blueprint, name)
-    facts = _("{count} questions · {minutes} minutes · {points} points · paper {seed}").format(
-        count=len(paper.slots),
-        minutes=paper.blueprint.minutes,
-        points=paper.points,
-        seed=paper.seed,
+    return text.title, paper_facts(paper), _("Name: ____________________    Date: ____________")
+
+
+def paper_facts(paper: Paper) -> str:
+    """Return how long a paper is: questions, minutes, points, and its number."""
+    count, minutes, points = len(paper.slots), paper.blueprint.minutes, paper.points
+    return " · ".join(
+        (
+            ngettext("{count} question", "{count} questions", count).format(count=count),
+            ngettext("{n} minute", "{n} minutes", minutes).format(n=minutes),
+            ngettext("{n} point", "{n} points", points).format(n=points),
+            _("paper {seed}").format(seed=paper.seed),
+        )
     )
-    return text.title, facts, _("Name: ____________________    Date: ____________")
 
 
 def _points(paper: Paper, index: int) -> str:
@@ -73,13 +95,14 @@ def _markdown(paper: Paper, bank: Bank, name: str, key: bool) -> Iterator[str]:
             yield _marked(line)
             yield ""
         if question.experiment is not None and not question.hides_driver:
-            yield from ("```", *driver_lines(question), "```", "")
+            yield from (_marked(setting_line(question)), "")
+            yield from ("```", *source_lines(question), "```", "")
         for n, option in enumerate(question.shown_options):
             text = _marked(option_text(question, option)).replace("\n", "  \n   ")
             yield f"- {chr(ord('a') + n)}) {text}"
-        if hint := answer_hint(question):
+        if hint := paper_hint(question):
             yield from ("", f"*{_marked(hint)}*")
-        if not question.shown_options:
+        if question.kind in _WRITTEN:
             yield from ("", "\\_" * 40)
         yield ""
         if key:
@@ -114,16 +137,17 @@ def _html(paper: Paper, bank: Bank, name: str, key: bool) -> Iterator[str]:
         yield "</small></h2>"
         yield from (f"<p>{_coded(line)}</p>" for line in prompt_lines(question))
         if question.experiment is not None and not question.hides_driver:
-            yield f"<pre>{escape(chr(10).join(driver_lines(question)))}</pre>"
+            yield f"<p>{escape(setting_line(question))}</p>"
+            yield f"<pre>{escape(chr(10).join(source_lines(question)))}</pre>"
         if question.shown_options:
             yield '<ol class="options">'
             yield from (
                 f"<li>{_coded(option_text(question, o))}</li>" for o in question.shown_options
             )
             yield "</ol>"
-        if hint := answer_hint(question):
+        if hint := paper_hint(question):
             yield f'<p class="meta">{escape(hint)}</p>'
-        if not question.shown_options:
+        if question.kind in _WRITTEN:
             yield '<p class="line"></p>'
         if key:
             answer = _("Key: {key}").format(key=key_text(question))

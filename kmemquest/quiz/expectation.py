@@ -13,6 +13,7 @@ from typing import Any, Final
 from kmemquest.content.problem import did_you_mean
 from kmemquest.i18n import _
 from kmemquest.quiz.experiment import Findings
+from kmemquest.quiz.outcome_words import outcome_words, report_words
 
 WORDS: Final = ("no-report", "silent")
 """Expectations without a parameter."""
@@ -221,10 +222,13 @@ def _whole(text: str) -> int:
 # --- telling ------------------------------------------------------------------------------
 
 
+_SIGNS: Final = {"is": "=", "not": "≠", "at-least": "≥", "at-most": "≤"}
+
+
 def failed_text(expectation: object, findings: Findings) -> str:
     """Tell a player what was wanted of the run and did not hold, in the language in force."""
     said = next((report.headline for report in findings.reports if report.headline), "")
-    silent = next((r.detail or r.kind for r in findings.reports if not r.spoken), "")
+    silent = next((r.detail or report_words(r.kind) for r in findings.reports if not r.spoken), "")
     if expectation in WORDS or (isinstance(expectation, Mapping) and "no-report" in expectation):
         what = said or silent
         return _("The kernel should have nothing to complain about, but: {what}").format(what=what)
@@ -237,14 +241,14 @@ def failed_text(expectation: object, findings: Findings) -> str:
     if key == "no-log":
         return _("The log must not hold “{text}”.").format(text=value)
     if key == "report":
-        return _("The kernel should report {kind}.").format(kind=value)
+        return _("The kernel should report: {kind}.").format(kind=report_words(value))
     if key == "outcome":
-        return _("The run ended as {found}, wanted was {wanted}.").format(
-            found=findings.outcome, wanted=value
+        return _("How the run ended: {found}. Wanted: {wanted}.").format(
+            found=outcome_words(findings.outcome), wanted=outcome_words(value)
         )
     try:
         number = str(measured(value["of"], findings))
     except NoNumber:
         number = "–"
-    wanted = ", ".join(f"{name} {value[name]}" for name in value if name != "of")
+    wanted = ", ".join(f"{_SIGNS[name]} {value[name]}" for name in value if name != "of")
     return _("Measured: {number}; wanted: {wanted}.").format(number=number, wanted=wanted)

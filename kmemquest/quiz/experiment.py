@@ -94,6 +94,11 @@ class Findings:
     bad_line: int = 0
     proc: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def compiled(self) -> bool:
+        """False if there was nothing to run: all that is known then are the `diagnostics`."""
+        return self.outcome != "does-not-compile"
+
 
 class _Witness:
     """Hears every event and every step of a run."""

@@ -6,6 +6,7 @@ Bounded and forgiving: a question that cannot be read is dropped with its line, 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -27,6 +28,11 @@ class Imported:
     questions: list[dict[str, Any]] = field(default_factory=list)
     words: dict[str, dict[str, Any]] = field(default_factory=dict)
     dropped: list[Dropped] = field(default_factory=list)
+    left_out: int = 0
+    """Questions beyond MAX_QUESTIONS, which one topic cannot hold."""
+    topic: str = ""
+    taken: Collection[str] = ()
+    """Ids that are spoken for: a question called so gets the topic before its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +43,16 @@ class _Answer:
     feedback: str
 
 
-def read_gift(text: str, file: str = "<gift>") -> Imported:
-    """Read GIFT text; ProblemsFound if it is no such text or too much of it."""
+def read_gift(
+    text: str, file: str = "<gift>", topic: str = "", taken: Collection[str] = ()
+) -> Imported:
+    """Read GIFT text; ProblemsFound if it is no such text or too much of it.
+
+    Questions called like one of `taken` are called after the `topic`, too.
+    """
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         raise ProblemsFound([Problem(file, 0, 0, f"larger than {MAX_BYTES >> 10} KiB")])
-    result = Imported()
+    result = Imported(topic=topic, taken=taken)
     difficulty = 3
     for line, block in _blocks(text):
         body = []
@@ -80,9 +91,6 @@ def _question(text: str, line: int, difficulty: int, file: str, result: Imported
     if found := _TITLE.match(text):
         title = _plain(found[1])
         text = text[found.end() :]
-    if len(result.questions) >= MAX_QUESTIONS:
-        result.dropped.append(Dropped(title, f"more than {MAX_QUESTIONS} questions"))
-        return
     text = _FORMAT.sub("", text.strip())
     start, end = _find(text, "{"), _find(text, "}")
     if start < 0 or end < start:
@@ -95,6 +103,9 @@ def _question(text: str, line: int, difficulty: int, file: str, result: Imported
     why = _refusal(body)
     if why or not prompt:
         result.dropped.append(Dropped(title, why or "no question text"))
+        return
+    if len(result.questions) >= MAX_QUESTIONS:
+        result.left_out += 1
         return
     name = _unique_id(title, result)
     entry: dict[str, Any] = {"id": name, "difficulty": difficulty}
@@ -215,12 +226,19 @@ def _match(
 
 
 def _unique_id(title: str, result: Imported) -> str:
-    base = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:50] or "question"
+    """Return an id for a title that neither this file nor any other has, of 60 signs at most."""
+    base = _id_words(title) or "question"
+    if base in result.taken:
+        base = _id_words(f"{result.topic or 'my'} {base}")
     name, number = base, 1
-    while name in result.words:
+    while name in result.words or name in result.taken:
         number += 1
         name = f"{base}-{number}"
     return name
+
+
+def _id_words(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:50].strip("-")
 
 
 def _find(text: str, sign: str, start: int = 0) -> int:

@@ -15,7 +15,7 @@ from kmemquest.i18n import _
 from kmemquest.quiz.answer_key import findings_of, settled, try_code
 from kmemquest.quiz.expectation import failed_text
 from kmemquest.quiz.experiment import Findings
-from kmemquest.quiz.number import NotANumber, read_quantity
+from kmemquest.quiz.number import NotANumber, quoted, read_quantity
 from kmemquest.quiz.question import Option, Question
 
 MAX_CODE: Final = 2000
@@ -194,7 +194,7 @@ def grade_code(question: Question, code: str) -> Grade:
     findings, failed = try_code(question, code)
     same = _without_spaces(code)
     hit = frozenset(o.id for o in question.options if _without_spaces(o.code) == same)
-    if findings.outcome == "does-not-compile" and not hit:
+    if not findings.compiled and not hit:
         said = next((str(each.message) for each in findings.diagnostics), "")
         raise MalformedAnswer(_("It does not compile: {message}").format(message=said))
     remark = failed_text(failed, findings) if failed is not None else ""
@@ -314,8 +314,8 @@ def read_match(question: Question, text: str) -> dict[str, str]:
         option = option if option in ids else known.get(option.lower(), "")
         if item not in items or not option:
             raise MalformedAnswer(
-                _("{word} names no pair: type a letter for each item, e.g. “b a c”").format(
-                    word=repr(word)
+                _("“{word}” names no pair: type a letter for each item, e.g. “b a c”").format(
+                    word=quoted(word)
                 )
             )
         pairs[item] = option
@@ -336,8 +336,8 @@ def _named(question: Question, text: str, *, digits: bool) -> list[str]:
         for letter in word.lower():
             if letter not in known:
                 raise MalformedAnswer(
-                    _("{word} is no option: type a letter from a to {last}").format(
-                        word=repr(word), last=last
+                    _("“{word}” is no option: type a letter from a to {last}").format(
+                        word=quoted(word), last=last
                     )
                 )
             chosen.append(known[letter])

@@ -7,6 +7,9 @@ import unicodedata
 from fractions import Fraction
 from typing import Final
 
+from kmemquest.i18n import _
+from kmemquest.quiz.given import unit_word
+
 PAGE_BYTES: Final = 4096
 MAX_LENGTH: Final = 60
 _NUMBER: Final = re.compile(
@@ -48,19 +51,38 @@ def read_quantity(text: str, unit: str = "none") -> int:
     KB is read as 1024 bytes, as the kernel prints it.
     """
     cleaned = unicodedata.normalize("NFKC", text).strip()
-    shown = cleaned[:MAX_LENGTH]
-    if not cleaned or len(cleaned) > MAX_LENGTH:
-        raise NotANumber(f"{shown!r} is not a whole number")
+    if not cleaned:
+        raise NotANumber(_("Give an answer first."))
+    shown = quoted(cleaned)
+    if len(cleaned) > MAX_LENGTH:
+        raise _no_whole_number(shown, unit)
     cleaned = _GROUPS.sub("", cleaned)
     if unit == "order":
         cleaned = re.sub(r"^order\s*(?=[0-9])", "", cleaned, flags=re.IGNORECASE)
     found = _NUMBER.match(cleaned)
     if found is None:
-        raise NotANumber(f"{shown!r} is not a whole number")
+        raise _no_whole_number(shown, unit)
     number = _value(found) * _factor(cleaned[found.end() :].strip().lower(), unit, shown)
     if number.denominator != 1:
-        raise NotANumber(f"{shown!r} is not a whole number" + (f" of {unit}" if unit else ""))
+        raise _no_whole_number(shown, unit)
     return int(number)
+
+
+def quoted(text: str) -> str:
+    """Return what was typed as it may be shown again: short, and nothing a terminal would obey."""
+    return "".join(sign if sign.isprintable() else "�" for sign in text[:MAX_LENGTH])
+
+
+def _no_whole_number(shown: str, unit: str) -> NotANumber:
+    if counted := _counted_in(unit):
+        words = _("“{text}” is no whole number; the answer is counted in: {unit}")
+        return NotANumber(words.format(text=shown, unit=counted))
+    return NotANumber(_("“{text}” is no whole number").format(text=shown))
+
+
+def _counted_in(unit: str) -> str:
+    """Return a unit as it stands in a sentence; empty for a plain number."""
+    return unit_word(unit).strip("()（）")
 
 
 def _value(found: re.Match[str]) -> Fraction:
@@ -84,4 +106,9 @@ def _factor(word: str, unit: str, shown: str) -> Fraction:
         return Fraction(_TIMES[word])
     if not word or word in _COUNTS.get(unit, ()):
         return Fraction(1)
-    raise NotANumber(f"{shown!r}: {word!r} does not fit; the answer is counted in {unit}")
+    typed = quoted(word)
+    if counted := _counted_in(unit):
+        words = _("“{text}”: “{word}” does not fit; the answer is counted in: {unit}")
+        raise NotANumber(words.format(text=shown, word=typed, unit=counted))
+    words = _("“{text}”: “{word}” does not fit; a plain number is wanted")
+    raise NotANumber(words.format(text=shown, word=typed))

@@ -23,9 +23,15 @@ def prompt_lines(question: Question) -> Iterator[str]:
 
 def driver_lines(question: Question) -> Iterator[str]:
     """Yield the machine, the script and the driver with line numbers, if the question has one."""
+    if question.experiment is not None:
+        yield setting_line(question)
+        yield from source_lines(question)
+
+
+def source_lines(question: Question) -> Iterator[str]:
+    """Yield the driver alone, with line numbers, if the question has one."""
     if question.experiment is None:
         return
-    yield setting_line(question)
     source = question.experiment.driver.replace("/*@slot answer*/", "/* ??? */")
     for number, line in enumerate(source.rstrip().expandtabs(8).split("\n"), 1):
         yield f"{number:>4}  {line}"

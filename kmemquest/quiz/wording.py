@@ -25,6 +25,9 @@ def worded(topic: str, entry: Entry, text: EntryText) -> Question:
         )
         for name in entry.options or entry.numbers
     )
+    if entry.kind == "bug":
+        # Letters go down the driver's margin: the author's order would tell where to look first.
+        options = tuple(sorted(options, key=lambda option: option.line))
     return Question(
         id=entry.id,
         topic=topic,

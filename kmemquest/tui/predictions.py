@@ -18,13 +18,14 @@ from kmemquest.level.load import Level
 from kmemquest.level.probes import answer_label
 from kmemquest.level.sweep import run_sweep, sweep_question
 from kmemquest.level.verdict import judge
+from kmemquest.quiz.draw import LEVELS
 from kmemquest.quiz.prediction import Foretelling, prediction_question
 from kmemquest.quiz.question import Question
 from kmemquest.quiz.review import OUTSIDE
 from kmemquest.quiz.review_item import ReviewItem, prediction_item
 from kmemquest.store import ReviewCard, ReviewGrade, Store
 
-TOPIC: Final = "levels"
+TOPIC: Final = LEVELS
 SIZE: Final = "@size"
 """What is appended to a level's id for its question about a size."""
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from kmemquest.content.problem import ProblemsFound
-from kmemquest.i18n import _, language
+from kmemquest.i18n import language
 from kmemquest.quiz.bank import Bank, open_bank
-from kmemquest.quiz.draw import draw, topics
+from kmemquest.quiz.draw import draw, topic_title, topics
 from kmemquest.quiz.experiment import HOLE, Findings
 from kmemquest.quiz.generator import GENERATORS, generate
 from kmemquest.quiz.generators import load_generators
+from kmemquest.quiz.log_excerpt import is_grave
 from kmemquest.quiz.question import Question
 from kmemquest.tui.model import LevelUnavailable, LogRow, Source, Span, Topic
 
 LETTERS = "abcdefgh"
 """What the options are called; no other operation of a question uses these keys."""
-LEVELS = "levels"
-"""The topic of level predictions, which no bank file names."""
-_GRAVE = ("BUG:", "WARNING:", "kernel BUG", "Oops", "Kernel panic", "general protection", "UBSAN:")
 
 
 def open_trainer() -> BankTrainer:
@@ -52,10 +50,8 @@ class BankTrainer:
 
     def title(self, topic: str) -> str:
         """A topic's title; its id in words where no file names it."""
-        if topic == LEVELS:
-            return _("Predictions of levels")
         try:
-            return self.bank.title(topic, language())
+            return topic_title(self.bank, topic, language())
         except (ProblemsFound, KeyError, OSError):
             return topic.replace("-", " ")
 
@@ -116,6 +112,6 @@ def hole_line(question: Question) -> int:
 def log_rows(findings: Findings) -> list[LogRow]:
     """The log of a run; headlines of reports are grave."""
     return [
-        LogRow(line, text.lstrip().startswith(_GRAVE))
+        LogRow(line, is_grave(text))
         for line, text in zip(findings.log, findings.texts, strict=False)
     ]

@@ -180,6 +180,22 @@ def test_a_huge_gift_text_is_refused() -> None:
         read_gift("x" * (2 << 20))
 
 
+def test_ids_that_are_spoken_for_get_the_topic() -> None:
+    text = "::thirty-01:: Two? {=2 ~3}\n\n::mine:: Four? {=4 ~5}"
+    imported = read_gift(text, "class.gift", "my-class", {"thirty-01"})
+    assert [entry["id"] for entry in imported.questions] == ["my-class-thirty-01", "mine"]
+    taken = {"thirty-01", "my-class-thirty-01"}
+    again = read_gift(text, "class.gift", "my-class", taken)
+    assert again.questions[0]["id"] == "my-class-thirty-01-2"
+
+
+def test_what_a_topic_cannot_hold_is_counted_not_listed() -> None:
+    text = "\n\n".join(f"::q{n}:: Is it {n}? {{=yes#y ~no#n####so}}" for n in range(230))
+    imported = read_gift(text)
+    assert (len(imported.questions), imported.left_out) == (200, 30)
+    assert not any("more than" in each.what for each in imported.dropped)
+
+
 # --- CSV ----------------------------------------------------------------------------------
 
 

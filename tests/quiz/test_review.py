@@ -8,19 +8,21 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from kmemquest.i18n import set_language
 from kmemquest.quiz.bank import Bank, open_bank
 from kmemquest.quiz.generators import load_generators
 from kmemquest.quiz.grade import grade
 from kmemquest.quiz.review import AGAIN, EASY, GOOD, HARD, Review, note_outside, rating_for
 from kmemquest.quiz.review_item import (
     ReviewItem,
+    item_words,
     items_of,
     key_of,
     offered_beliefs,
     prediction_item,
     question_of,
 )
-from kmemquest.quiz.review_plan import Settings, plan
+from kmemquest.quiz.review_plan import NoExamDay, Settings, plan, read_exam_day
 from kmemquest.quiz.review_state import (
     belief_states,
     cram,
@@ -278,3 +280,49 @@ def test_generated_wrong_options_are_beliefs() -> None:
     result = grade(question, "abcd"[wrong])
     assert result.beliefs == (question.options[wrong].id,)
     assert len(offered_beliefs(question)) == 3
+
+
+# --- what lists and settings say ------------------------------------------------------------
+
+
+def test_shares_are_unknown_until_review_itself_has_asked() -> None:
+    items = items_of(KINDS)
+    desk = review(items)
+    result = grade(KINDS.question("k-single", "en"), "a")
+    note_outside(desk.store, result, START)
+    (kinds,) = [s for s in topic_states(desk, START, Settings()) if s.topic == "kinds"]
+    assert (kinds.seen, kinds.right, kinds.recall) == (0, None, None)
+    desk.rated("q:k-single", 0.5, START, rating=HARD)
+    (kinds,) = [s for s in topic_states(desk, START, Settings()) if s.topic == "kinds"]
+    assert (kinds.seen, kinds.right) == (1, 0.5), "answers elsewhere are no answers of review"
+    assert kinds.recall is not None
+    assert kinds.recall > 0.9
+
+
+@pytest.mark.parametrize("text", ["2026-11-01", "2020-01-01", "soon", "2026-13-01", "tomorrow"])
+def test_an_exam_lies_ahead(text: str) -> None:
+    with pytest.raises(NoExamDay, match="2026"):
+        read_exam_day(text, START.date())
+
+
+def test_exam_days_are_read_in_either_language() -> None:
+    assert read_exam_day(" 2026-11-02 ", START.date()) == date(2026, 11, 2)
+    for spoken, word in (("en", "None"), ("zh_CN", "none"), ("zh_CN", "无"), ("en", "")):
+        set_language(spoken)
+        try:
+            assert read_exam_day(word, START.date()) is None
+        finally:
+            set_language("en")
+
+
+def test_items_are_listed_by_what_they_ask() -> None:
+    items = {item.key: item for item in items_of(KINDS)}
+    court = KINDS.question("k-court", "en")
+    assert item_words(items["q:k-court"], KINDS, "en") == " ".join(court.claim.split())
+    assert item_words(items["q:k-single"], KINDS, "zh_CN") == " ".join(
+        KINDS.question("k-single", "zh_CN").prompt.split()
+    )
+    family = items["g:reserve-depth"]
+    assert "watermark" in item_words(family, KINDS, "en", 7)
+    with pytest.raises(KeyError):
+        item_words(prediction_item("some-level", "levels", 2), KINDS, "en")

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 EFAULT: Final = 14
 ZERO_SIZE: Final = 16
 MIGHT_FAULT: Final = ("include/linux/uaccess.h", 192)
+"""Where `_inline_copy_to_user` says that it may fault, and sleep over it."""
+MIGHT_FAULT_IN: Final = ("include/linux/uaccess.h", 162)
+"""The same of `_inline_copy_from_user`."""
 
 
 @binds("access_ok")
@@ -84,7 +87,7 @@ def bring_in(engine: Engine, to: int, source: int, size: int, *, trusted: bool =
     Hardened usercopy looks at the kernel's buffer, not where the size is constant (`trusted`).
     """
     machine = engine.machine
-    machine.checks.might_sleep("copy_from_user", None, *MIGHT_FAULT)
+    machine.checks.might_sleep("copy_from_user", None, *MIGHT_FAULT_IN)
     if not size or (not trusted and _usercopy_refused(engine, to, size, to_user=False)):
         return size
     count = reachable(engine, source, size)

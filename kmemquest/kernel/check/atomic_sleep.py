@@ -104,7 +104,7 @@ def _print_report(machine: Machine, call: str, file: str, line: int) -> None:
         f"RCU nest depth: {context.rcu_depth}, expected: 0",
         *_held_locks(machine),
         *_irq_events(machine),
-        *dump_stack(machine, ("dump_stack_lvl", "__might_resched", _function(call))),
+        *dump_stack(machine, ("dump_stack_lvl", "__might_resched", *_functions(call))),
     ]
     machine.report(
         Report(
@@ -158,6 +158,21 @@ def _irq_events(machine: Machine) -> list[str]:
     return lines
 
 
-def _function(call: str) -> str:
-    """Return the kernel's name of an allocating call: memory profiling wraps most of them."""
-    return f"{call}_noprof" if "alloc" in call and not call.startswith("might") else call
+_FAULTING: Final = {
+    "copy_to_user": ("__might_fault", "_copy_to_user"),
+    "copy_from_user": ("__might_fault", "_copy_from_user"),
+    "strncpy_from_user": ("__might_fault", "strncpy_from_user"),
+    "clear_user": ("__might_fault",),
+}
+"""Calls that may fault: copy_to_user() and its like are inline and leave no frame themselves."""
+
+
+def _functions(call: str) -> tuple[str, ...]:
+    """Return the kernel's functions between a call and the check, innermost first.
+
+    Memory profiling wraps most of the allocating calls.
+    """
+    if call in _FAULTING:
+        return _FAULTING[call]
+    wrapped = "alloc" in call and not call.startswith("might")
+    return (f"{call}_noprof" if wrapped else call,)

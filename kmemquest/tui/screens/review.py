@@ -167,13 +167,13 @@ class ReviewScreen(GameScreen):
     def _topics(self) -> list[Choice]:
         rows = []
         for state in topic_states(self._desk.review, now(), self._settings):
-            filled = round(10 * state.recall)
+            filled = round(10 * (state.recall or 0))
             bar = self.glyphs.fill * filled + self.glyphs.empty * (10 - filled)
             tail = _("{seen}/{items} seen · {due} due · {right} % right · recall {bar}").format(
                 seen=state.seen,
                 items=state.items,
                 due=state.due,
-                right=round(100 * state.right),
+                right="–" if state.right is None else round(100 * state.right),
                 bar=bar,
             )
             rows.append(Choice("topic " + state.topic, self._title(state.topic), tail=tail))
