@@ -12,6 +12,7 @@ from kmemquest.driver.devices import OpenFile, signed, world_of
 from kmemquest.driver.script import ScriptError
 from kmemquest.driver.user_mapping import (
     VM_MAYREAD,
+    VM_MAYSHARE,
     VM_MAYWRITE,
     VM_READ,
     VM_SHARED,
@@ -67,13 +68,16 @@ class FileMappings:
         function = _mmap_operation(engine, entry)
         if not function:
             return -ENODEV
-        flags = wanted | VM_MAYREAD | (VM_SHARED if values["shared"] else 0)
-        if not values["shared"] or mode & MAY_WRITE:
-            flags |= VM_MAYWRITE
+        flags = wanted | VM_MAYREAD | VM_MAYWRITE
+        if values["shared"]:
+            # Who may not write the file shares nothing that could change (`mm/mmap.c:do_mmap`).
+            flags |= VM_SHARED | VM_MAYSHARE
+            flags &= -1 if mode & MAY_WRITE else ~(VM_SHARED | VM_MAYWRITE)
         with process(machine, user.comm, user.pid):
             offset = values["offset"] >> PAGE_SHIFT
             mapping = new_mapping(engine, user, entry, size, offset, flags)
             result = signed(engine.call(function, entry.file, mapping.vma))
+            mapping.locked = False
         if result < 0:
             drop_mapping(engine, mapping, tell=False)
             return result

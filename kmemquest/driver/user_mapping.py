@@ -24,6 +24,7 @@ VM_WRITE: Final = 0x2
 VM_SHARED: Final = 0x8
 VM_MAYREAD: Final = 0x10
 VM_MAYWRITE: Final = 0x20
+VM_MAYSHARE: Final = 0x80
 VM_PFNMAP: Final = 0x400
 VM_IO: Final = 0x4000
 VM_MIXEDMAP: Final = 0x1000_0000
@@ -54,6 +55,8 @@ class UserMapping:
     """Virtual pages that hold a reference of their frame (not those of remap_pfn_range)."""
     copied: set[int] = field(default_factory=set)
     """Virtual pages of a private mapping that were written: the process has frames of its own."""
+    locked: bool = True
+    """mmap() holds the lock of the address space for writing; nothing later does."""
 
     def map(self, engine: Engine, address: int, pfn: int, *, counted: bool) -> None:
         """Enter one page."""

@@ -347,3 +347,38 @@ module_misc_device(misc);
     for end, left in (({"exit": "p"}, 1), ({"close": "m"}, 0)):
         result = run_driver(source, "m.c", script=[*OPEN, write, end], machine=machine("debug"))
         assert texts(result)[-1] == f"left {left}", result.diagnostics
+
+
+@pytest.mark.parametrize(
+    ("prepared", "bad"), [("", True), ("vm_flags_set(vma, VM_MIXEDMAP);", False)]
+)
+def test_a_fault_handler_may_not_change_the_flags_of_an_area(prepared: str, bad: bool) -> None:
+    result = run(
+        "static struct page *page;\n"
+        "static vm_fault_t m_fault(struct vm_fault *vmf)\n"
+        "{ return vmf_insert_page(vmf->vma, vmf->address, page); }\n"
+        "static const struct vm_operations_struct vops = { .fault = m_fault };\n",
+        f"{prepared} vma->vm_ops = &vops; return 0;",
+        "page = alloc_page(GFP_KERNEL | __GFP_ZERO)",
+        "put_page(page)",
+        [{"mmap": {"file": "m"}}, {"peek": {"map": "m", "size": 1}}],
+    )
+    assert any("kernel BUG at mm/memory.c:2298!" in line for line in result.log_text()) is bad
+    assert bool(result.reports) is bad
+
+
+@pytest.mark.parametrize(
+    ("access", "shared", "flags"),
+    [("rw", True, 0xBB), ("read", True, 0x91), ("read", False, 0x31), ("rw", False, 0x33)],
+)
+def test_who_may_only_read_the_file_shares_nothing(access: str, shared: bool, flags: int) -> None:
+    source = HEADERS + DEVICE % (
+        'pr_info("flags %lx cow %d\\n", vma->vm_flags & 0xff, is_cow_mapping(vma->vm_flags)); '
+        "return 0;",
+        "",
+        "",
+    )
+    opened = {"open": {"device": "m", "access": access}}
+    steps = ["insmod", opened, {"mmap": {"file": "m", "access": access, "shared": shared}}]
+    result = run_driver(source, "m.c", script=steps, machine=machine())
+    assert texts(result)[-1] == f"flags {flags:x} cow {int(not shared)}"

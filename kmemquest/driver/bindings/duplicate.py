@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from kmemquest.driver.binding import binds
 from kmemquest.driver.bindings import string as strings
-from kmemquest.driver.bindings.uaccess import bring_in
+from kmemquest.driver.bindings.uaccess import bring_in, strnlen_user
 from kmemquest.driver.holdings import KMALLOC, gave_back, got
 from kmemquest.driver.printk_format import read_string
 from kmemquest.kernel.gfp import GFP_KERNEL, GFP_USER, NOWARN
@@ -97,15 +97,23 @@ def _from_user(
 @binds("memdup_user_nul")
 def memdup_user_nul(engine: Engine, source: int, size: int) -> int:
     address = engine.machine.kmalloc.kmalloc(size + 1, GFP_KERNEL)
-    result = _from_user(engine, address, source, size, "kmalloc", "memdup_user_nul")
-    if result == address and address:
-        engine.machine.memory.store(address + size, 1, 0)
-    return result
+    if not address:
+        return -ENOMEM
+    if bring_in(engine, address, source, size):
+        engine.machine.kmalloc.kfree(address)
+        return -EFAULT
+    engine.machine.memory.store(address + size, 1, 0)
+    return got(engine, "kmalloc", address, size + 1, "memdup_user_nul")
 
 
 @binds("strndup_user")
 def strndup_user(engine: Engine, source: int, limit: int) -> int:
-    length = strings.strnlen(engine, source, limit) + 1
+    length = strnlen_user(engine, source, limit)
+    if not length:
+        return -EFAULT
     if length > limit:
         return -EINVAL
-    return memdup_user(engine, source, length)
+    result = memdup_user(engine, source, length)
+    if result > 0:
+        engine.machine.memory.store(result + length - 1, 1, 0)
+    return result

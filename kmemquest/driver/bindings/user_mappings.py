@@ -159,10 +159,14 @@ def vm_insert_page(engine: Engine, vma: int, address: int, page: int) -> int:
     start, end, _ = _range(engine, vma)
     if not start <= address < end:
         return -EFAULT
-    if _flags(engine, vma) & VM_PFNMAP:
-        bug(machine, "mm/memory.c", 2299, "vm_insert_page")
-        return -EINVAL
-    _flags(engine, vma, VM_MIXEDMAP)
+    flags = _flags(engine, vma)
+    if not flags & VM_MIXEDMAP:
+        # Without the lock that mmap() holds for writing, the flags must not change.
+        line = 2298 if not mapping.locked else 2299 if flags & VM_PFNMAP else 0
+        if line:
+            bug(machine, "mm/memory.c", line, "vm_insert_page")
+            return -EINVAL
+        _flags(engine, vma, VM_MIXEDMAP)
     pfn = page_to_pfn(page)
     if machine.pages.zone_at(pfn) is None:
         machine.fault(page, 8, write=False)

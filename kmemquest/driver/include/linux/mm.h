@@ -81,6 +81,8 @@ unsigned long totalram_pages(void);
 #define VM_SHARED 0x00000008
 #define VM_MAYREAD 0x00000010
 #define VM_MAYWRITE 0x00000020
+#define VM_MAYEXEC 0x00000040
+#define VM_MAYSHARE 0x00000080
 #define VM_PFNMAP 0x00000400
 #define VM_LOCKED 0x00002000
 #define VM_IO 0x00004000
@@ -88,6 +90,7 @@ unsigned long totalram_pages(void);
 #define VM_DONTEXPAND 0x00040000
 #define VM_DONTDUMP 0x04000000
 #define VM_MIXEDMAP 0x10000000
+#define is_cow_mapping(flags) (((flags) & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE)
 #define pgprot_noncached(prot) ((prot) | 0x18UL)
 #define pgprot_writecombine(prot) ((prot) | 0x8UL)
 #define vma_pages(vma) (((vma)->vm_end - (vma)->vm_start) >> PAGE_SHIFT)
