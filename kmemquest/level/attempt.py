@@ -90,20 +90,22 @@ class Attempt:
             answers=tuple(sorted(self.answers.items())),
             prediction=self.prediction,
             proc=tuple(file.artefacts),
-            faults=self._asks_for_faults(),
+            faults=asks_for_faults(self.level),
             truths=truths_of(self.level, self.seed) if with_truths else (),
         )
-
-    def _asks_for_faults(self) -> bool:
-        from kmemquest.level.goals_faults import SurvivesFaults
-
-        named = (*self.level.goals, *self.level.stars)
-        return any(isinstance(item.predicate, SurvivesFaults) for item in named)
 
     @property
     def file_name(self) -> str:
         """The name under which the driver is compiled, as diagnostics and traces show it."""
         return self.level.file.id.replace("-", "_") + ".c"
+
+
+def asks_for_faults(level: Level) -> bool:
+    """Tell whether a goal or a star wants each allocation failed in turn."""
+    from kmemquest.level.goals_faults import SurvivesFaults
+
+    named = (*level.goals, *level.stars)
+    return any(isinstance(item.predicate, SurvivesFaults) for item in named)
 
 
 def answer_text(level: Level, name: str, answer: str | None) -> str:

@@ -289,7 +289,7 @@ _PROBES: Final[dict[str, _Kind]] = {
     "contiguity-of-slot": _Kind(
         N_("Will the page frames be contiguous or scattered?"), "slot", _contiguity_of_slot
     ),
-    "first-report": _Kind(N_("What will the kernel complain about first?"), "", _first_report),
+    "first-report": _Kind(N_("What goes wrong first, if anything?"), "", _first_report),
     "outcome": _Kind(N_("How will the run end?"), "", _outcome),
     "calls-of": _Kind(N_("How often will {target}() be called?"), "function", _calls_of),
     "failures-of": _Kind(N_("How often will {target}() fail?"), "function", _failures_of),

@@ -14,7 +14,7 @@ from kmemquest.content.problem import Problem, ProblemsFound, did_you_mean
 from kmemquest.content.safe_yaml import Document, YamlPath
 from kmemquest.i18n import LANGUAGES
 from kmemquest.kernel.spec import BOOT_OPTIONS
-from kmemquest.level.attempt import Attempt
+from kmemquest.level.attempt import Attempt, asks_for_faults
 from kmemquest.level.demonstrate import Demonstration, demonstrate
 from kmemquest.level.diagnose import NAMED, accepted_answers, is_right
 from kmemquest.level.driver_place import in_file_lines, place_in_file
@@ -99,6 +99,7 @@ class _Prover:
             goal.id for goal in level.goals if not isinstance(goal.predicate, SurvivesFaults)
         )
         """Goals whose verdict does not wait for a fault sweep."""
+        self._sweeps = asks_for_faults(level)
 
     def prove(self) -> None:
         """Run everything; an answer that breaks the simulator is a problem, not a traceback."""
@@ -180,7 +181,7 @@ class _Prover:
         known = self._known.get(key) or self._glanced.get(key)
         if known is not None:
             return known
-        if len(self._faultless) == len(self.level.goals):
+        if not self._sweeps:
             return self._verdict(answers)
         self._glanced[key] = judge(self.level, self._record(answers, sweep=False))
         return self._glanced[key]
@@ -190,7 +191,13 @@ class _Prover:
         glanced = self._glance(answers)
         if not self._faultless.isdisjoint(glanced.failed_goals):
             return False
-        return self._verdict(answers).passed
+        return self._judged_by_goals(answers).passed
+
+    def _judged_by_goals(self, answers: dict[str, str]) -> Verdict:
+        """Like `_verdict`; without its stars where only these want allocations to fail."""
+        if len(self._faultless) == len(self.level.goals):
+            return self._glance(answers)
+        return self._verdict(answers)
 
     def _check_refs(self) -> None:
         for index, ref in enumerate(self.level.file.refs):
@@ -303,9 +310,10 @@ class _Prover:
     def _check_wrong(self) -> None:
         for index, wrong in enumerate(self.level.file.wrong):
             answers = {**self.level.file.solution, **wrong.answers}
-            verdict = self._verdict(answers)
+            verdict = self._judged_by_goals(answers)
             if verdict.passed:
-                message = f"this answer passes: {self._named(answers)}, {verdict.stars} of 3 stars"
+                stars = self._verdict(answers).stars
+                message = f"this answer passes: {self._named(answers)}, {stars} of 3 stars"
                 hint = f"it is not wrong, or the goal {wrong.fails!r} does not see what it does"
                 self._wrong(("wrong", index), message, hint)
             elif wrong.fails not in verdict.failed_goals:
@@ -399,7 +407,7 @@ class _Prover:
         if not hints or hints[0].on is None:
             return
         failed = [
-            self._verdict({**self.level.file.solution, **wrong.answers}).failed_goals
+            self._judged_by_goals({**self.level.file.solution, **wrong.answers}).failed_goals
             for wrong in self.level.file.wrong
         ]
         failed = [goals for goals in failed if goals]

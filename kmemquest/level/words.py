@@ -41,6 +41,7 @@ _OTHER: Final = re.compile(
 )
 """Text that YAML takes for something else."""
 UNUSED: Final[dict[str, str]] = {
+    "address-in-window": "{address-in-window: vmalloc}",
     "no-bounce-buffer": "no-bounce-buffer",
     "order-available-after": "{order-available-after: 9}",
     "boot": "boot",
