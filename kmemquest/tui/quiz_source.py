@@ -110,7 +110,12 @@ def hole_line(question: Question) -> int:
 
 
 def log_rows(findings: Findings) -> list[LogRow]:
-    """The log of a run; headlines of reports are grave."""
+    """The log of a run, or what the compiler said; headlines of reports are grave."""
+    if not findings.compiled:
+        said = (str(each).split("\n") for each in findings.diagnostics)
+        return [
+            LogRow(line, grave=not number) for lines in said for number, line in enumerate(lines)
+        ]
     return [
         LogRow(line, is_grave(text))
         for line, text in zip(findings.log, findings.texts, strict=False)

@@ -108,7 +108,7 @@ async def test_flags_and_going_back_keep_what_was_answered() -> None:
 async def test_what_cannot_be_read_costs_nothing() -> None:
     async with sat(sitting("numeric")) as (app, screen, pilot):
         await press(pilot, *"many", "enter")
-        await until(pilot, lambda: bool(app._notifications), "a word")
+        await until(pilot, lambda: "no whole number" in screen_text(app), "a word")
         assert not screen.sitting.grades
 
 

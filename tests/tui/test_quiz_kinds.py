@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from textual.pilot import Pilot
 from tui_fake import services
 from tui_pilot import at, game, name_of, press, screen_text, until
 
-from kmemquest.quiz.bank import Bank
+from kmemquest.quiz.bank import Bank, open_bank
 from kmemquest.quiz.generator import generate
 from kmemquest.quiz.generators import load_generators
 from kmemquest.quiz.question import Question
@@ -101,7 +102,7 @@ async def test_a_wrong_answer_of_every_kind_is_explained(kind: str) -> None:
 async def test_a_myth_is_not_judged_before_its_experiment_was_run() -> None:
     async with asked(sample("court")) as (app, screen, pilot):
         await press(pilot, "b", "enter")
-        await until(pilot, lambda: bool(app._notifications), "a word about the evidence")
+        await until(pilot, lambda: "Hear the evidence" in screen_text(app), "a word about it")
         assert screen.grade is None
         await press(pilot, "r")
         await until(pilot, lambda: screen.view.findings is not None, "the run")
@@ -122,7 +123,10 @@ async def test_the_key_of_a_hidden_driver_is_not_shown_before_the_answer() -> No
 async def test_code_that_does_not_compile_costs_nothing() -> None:
     async with asked(sample("code")) as (app, screen, pilot):
         await press(pilot, *"kmaloc(", "enter")
-        await until(pilot, lambda: bool(app._notifications), "what the build says")
+        await until(
+            pilot, lambda: "kmaloc" in screen_text(app).partition("your answer")[2], "words"
+        )
+        await until(pilot, lambda: "expected" in screen_text(app), "what the build says")
         assert screen.grade is None
         assert screen.answered == 0
 
@@ -220,3 +224,42 @@ async def test_a_wrong_order_is_explained_in_the_right_one() -> None:
         ]
         assert places == sorted(places)
         assert len(places) == len(options)
+
+
+async def test_enter_alone_answers_nothing() -> None:
+    async with asked(sample("single")) as (app, screen, pilot):
+        await press(pilot, "enter")
+        await until(pilot, lambda: "Give an answer first." in screen_text(app), "a word")
+        assert screen.grade is None
+        await press(pilot, "down", "enter")
+        await until(pilot, lambda: screen.grade is not None, "a grade")
+
+
+async def test_the_key_line_names_the_key_that_answers() -> None:
+    for lines, key in ((True, "^r"), (False, "⏎")):
+        question = replace(sample("code"), several_lines=lines)
+        async with asked(question) as (app, _screen, _pilot):
+            entries = app.screen.query(KeyLine).first().entries()
+            assert (key, "submit") in [(shown, label) for _op, shown, label in entries]
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE])
+async def test_a_driver_that_does_not_build_shows_why(size: tuple[int, int]) -> None:
+    question = open_bank().question("court-two-underscores", "en")
+    async with asked(question, size=size) as (app, screen, pilot):
+        await press(pilot, "r")
+        await until(pilot, lambda: screen.view.findings is not None, "the run")
+        await until(pilot, lambda: "error:" in screen_text(app), "the compiler's words")
+        text = screen_text(app)
+        assert "the compiler" in text
+        assert "log is empty" not in text
+        assert "does-not-compile" not in text
+
+
+async def test_every_line_of_a_driver_can_be_read_to_its_end() -> None:
+    question = open_bank().question("court-contiguous-pages", "en")
+    assert question.experiment is not None
+    async with asked(question, size=WIDE) as (app, _screen, _pilot):
+        shown = "".join(screen_text(app).split())
+        longest = max(question.experiment.driver.split("\n"), key=lambda row: len(row.expandtabs()))
+        assert "".join(longest.split()[-2:]) in shown

@@ -17,7 +17,7 @@ def test_equal_rows_cost_nothing() -> None:
 
 
 def test_a_change_in_the_middle_leaves_both_ends() -> None:
-    assert _difference(_strip("abcd", "ef", "gh"), _strip("abcd", "XY", "gh")) == (3, 7)
+    assert _difference(_strip("abcd", "ef", "gh"), _strip("abcd", "XY", "gh")) == (4, 6)
 
 
 def test_more_pieces_than_before() -> None:
@@ -25,4 +25,12 @@ def test_more_pieces_than_before() -> None:
 
 
 def test_wide_characters_are_counted_in_cells() -> None:
-    assert _difference(_strip("内存", "1", "zz"), _strip("内存", "2", "zz")) == (3, 6)
+    assert _difference(_strip("内存", "1", "zz"), _strip("内存", "2", "zz")) == (4, 5)
+
+
+def test_no_wide_character_is_cut_in_two() -> None:
+    """The region is what is written; half a character would become a blank."""
+    before, after = _strip("xx", " " * 10, "答对"), _strip("xxxx", " " * 8, "答对")
+    start, end = _difference(before, after)
+    assert (start, end) == (0, 12)
+    assert after.crop(start, end).text == "xxxx" + " " * 8

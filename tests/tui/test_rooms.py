@@ -32,7 +32,7 @@ async def test_a_round_of_all_kinds_of_questions_is_saved(tmp_path: Path) -> Non
         await press(pilot, "enter")
         await until(pilot, lambda: "kmalloc(100)" in screen_text(app), "third question")
         await press(pilot, "x", "enter")
-        await until(pilot, lambda: bool(app._notifications), "bad number in words")
+        await until(pilot, lambda: "no whole number" in screen_text(app), "bad number in words")
         await press(pilot, "backspace", "1", "2", "8", "enter")
         await until(pilot, lambda: "2/3 right" in screen_text(app), "score")
         await press(pilot, "enter")

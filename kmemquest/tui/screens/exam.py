@@ -26,13 +26,13 @@ from kmemquest.tui.widgets.choice_list import Choice
 
 BEFORE = Operation("exam.before", "p,left,f3", "go(-1)", N_("before"),
                    N_("The question before; what was typed is kept."), shown="p")  # fmt: skip
-AFTER = Operation("exam.after", "n,right,f4", "go(1)", N_("next"),
+AFTER = Operation("exam.after", "n,right,f4", "go(1)", N_("after"),
                   N_("The next question; what was typed is kept."), shown="n")  # fmt: skip
 FLAG = Operation("exam.flag", "m,f2", "flag", N_("flag"),
                  N_("Flag this question to return to it, or take the flag away."),
                  shown="m")  # fmt: skip
 OVERVIEW = Operation("exam.overview", "o,f5", "overview", N_("list"),
-                     N_("All questions: answered, open, flagged; go to any."),
+                     N_("All questions: answered, unanswered, flagged; go to any."),
                      shown="o")  # fmt: skip
 CLEAR = Operation("exam.clear", "x,f9", "clear", N_("clear"), N_("Take the answer back."))
 HAND_IN = Operation("exam.hand-in", "s,f10", "hand_in", N_("hand in"),
@@ -83,7 +83,7 @@ class ExamScreen(QuestionScreen):
         """Place, answered or not, flag, points; the clock."""
         slot = self.sitting.paper.slots[self.place]
         number = f"{self.place + 1}/{len(self.sitting.paper.slots)}"
-        done = _("answered") if self.place in self.sitting.grades else _("open")
+        done = _("answered") if self.place in self.sitting.grades else _("unanswered")
         flag = f"  {self.glyphs.flag} " + _("flagged") if self._flagged else ""
         points = _("points: {points}").format(points=slot.points)
         left = self.sitting.seconds_left(now())
@@ -120,7 +120,7 @@ class ExamScreen(QuestionScreen):
             return
         text = field.text()
         if not text.strip():
-            self.notify(_("Give an answer first."), timeout=3)
+            self.view.tell("warn", _("Give an answer first."))
             return
         place, seconds = self.place, (now() - self._began).total_seconds()
 
@@ -184,7 +184,7 @@ class ExamScreen(QuestionScreen):
             mark = self.glyphs.bullet if answered else self.glyphs.open_goal
             flag = f"{self.glyphs.flag} " if place in self.sitting.flagged else ""
             label = flag + self.game.services.trainer.title(slot.topic)
-            tail = _("answered") if answered else _("open")
+            tail = _("answered") if answered else _("unanswered")
             rows.append(Choice(str(place), label, f"{place + 1:>2}", tail=tail, mark=mark))
         words = _("{open} of {count} are open or flagged.").format(
             open=len(self.sitting.open_questions), count=len(rows)

@@ -13,6 +13,7 @@ from textual.events import Key
 from kmemquest.i18n import N_, _
 from kmemquest.quiz.answer_key import NoKey, findings_of
 from kmemquest.quiz.grade import Grade, MalformedAnswer, grade
+from kmemquest.quiz.outcome_words import run_words
 from kmemquest.quiz.question import Question
 from kmemquest.tui.operations import BACK, GAME, Operation
 from kmemquest.tui.screens.base import GameScreen
@@ -26,7 +27,7 @@ ANSWER = Operation(
     "quiz.answer",
     "enter,ctrl+r",
     "submit",
-    N_("answer"),
+    N_("submit"),
     N_("Give the answer; afterwards go to the next question. In an editor: Ctrl+R."),
     shown="⏎",
 )
@@ -114,6 +115,9 @@ class QuestionScreen(GameScreen):
         keys = [*self.keys_now(), HELP]
         if self.grade is None and self.view.field is not None and self.view.field.takes_text:
             keys = [operation.while_typing for operation in keys]
+        if self.grade is None and self.question is not None and self.question.several_lines:
+            # Enter begins a new line there.
+            keys = [replace(key, shown="^r") if key.id == ANSWER.id else key for key in keys]
         self.query_one("#keys", KeyLine).show(keys)
 
     def kind_keys(self) -> list[Operation]:
@@ -181,11 +185,7 @@ class QuestionScreen(GameScreen):
         if question is not self.question or self.grade is not None:
             return
         self.view.show_findings(findings)
-        words = _("The run ended as: {outcome}.").format(outcome=findings.outcome)
-        silent = sorted({report.kind for report in findings.reports if not report.spoken})
-        if silent:
-            words += " " + _("The kernel said nothing of: {kinds}").format(kinds=", ".join(silent))
-        self.view.tell("accent", words)
+        self.view.tell("accent", run_words(findings))
 
     def action_submit(self) -> None:
         """Grade the answer; or go on when that is done."""
@@ -195,11 +195,11 @@ class QuestionScreen(GameScreen):
             self.go_on()
             return
         if self.question.is_court and not self.EXAM and self.view.findings is None:
-            self.notify(_("Hear the evidence first: r runs the experiment."), timeout=4)
+            self.view.tell("warn", _("Hear the evidence first: r runs the experiment."))
             return
         text = self.view.field.text()
         if not text.strip():
-            self.notify(_("Give an answer first."), timeout=3)
+            self.view.tell("warn", _("Give an answer first."))
             return
         question = self.question
         self.grade_in_background(lambda: grade(question, text), self._graded)
@@ -224,8 +224,7 @@ class QuestionScreen(GameScreen):
                     self.view.tell("quiet", _("The driver runs…"))
                 result = await asyncio.to_thread(work)
         except (MalformedAnswer, NoKey) as error:
-            self.view.tell("", "")
-            self.notify(str(error), severity="warning", timeout=6)
+            self.view.tell("warn", str(error))
             return
         finally:
             self._busy = False

@@ -199,7 +199,7 @@ class PlayScreen(GameScreen):
 
     def _bring_into_view(self) -> None:
         """The first step was shown before the source had a size."""
-        self.query_one("#source", SourceView).show_row(self.play.words(self.step).line - 1, 2)
+        self.query_one("#source", SourceView).show_line(self.play.words(self.step).line - 1, 2)
 
     def _aim(self) -> None:
         """Let the map begin where the driver will first take a frame."""

@@ -106,7 +106,13 @@ class ChoiceField(AnswerField):
 
     def compose(self) -> ComposeResult:
         """The options."""
-        yield ChoiceList(self._choices(), click_chooses=not self._several, id="options")
+        # A single answer is undecided until a key or a click: Enter alone gives none.
+        yield ChoiceList(
+            self._choices(),
+            click_chooses=not self._several,
+            undecided=not self._several,
+            id="options",
+        )
 
     @property
     def _list(self) -> ChoiceList:

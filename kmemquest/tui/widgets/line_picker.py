@@ -56,7 +56,7 @@ class LinePicker(SourceView, can_focus=True):
 
     def go(self, line: int) -> None:
         """Put the cursor on a line."""
-        line = min(max(line, 1), self.row_count())
+        line = min(max(line, 1), len(self._source.lines))
         if line != self.line:
             self.line = line
             self.mark(line - 1, self._found_bad)
@@ -66,7 +66,7 @@ class LinePicker(SourceView, can_focus=True):
         """Mark the line that is the key."""
         self._found_bad = frozenset({bad_line - 1})
         self.mark(self.line - 1, self._found_bad)
-        self.show_row(bad_line - 1, context=1)
+        self.show_line(bad_line - 1, context=1)
 
     def action_step(self, by: int) -> None:
         """Move the cursor, or scroll where there is none."""
@@ -77,7 +77,7 @@ class LinePicker(SourceView, can_focus=True):
 
     def on_click(self, event: Click) -> None:
         """Point at a line."""
-        row = event.y + self.scroll_offset.y
-        if self.picking and 0 <= row < self.row_count():
+        line = self.line_at(event.y)
+        if self.picking and line >= 0:
             self.focus()
-            self.go(row + 1)
+            self.go(line + 1)

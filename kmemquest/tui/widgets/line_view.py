@@ -181,5 +181,5 @@ def _difference(before: Strip, after: Strip) -> tuple[int, int]:
         return 0, 0
     start = sum(segment.cell_length for segment in new[:head])
     end = after.cell_length - sum(segment.cell_length for segment in new[len(new) - tail :])
-    # One cell more on either side: a wide character may begin just before.
-    return max(0, start - 1), min(after.cell_length, end + 1)
+    # Borders of segments are borders of characters: a cell more would cut a wide one in two.
+    return start, end

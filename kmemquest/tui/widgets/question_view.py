@@ -162,7 +162,7 @@ class QuestionView(Horizontal):
         hole = hole_line(self.question) if self.question is not None else -1
         for driver in self._drivers:
             if hole >= 0:
-                driver.show_row(hole, context=min(3, max(0, (driver.size.height - 1) // 2)))
+                driver.show_line(hole, context=min(3, max(0, (driver.size.height - 1) // 2)))
 
     def _size_driver(self) -> None:
         question = self.question
@@ -220,12 +220,18 @@ class QuestionView(Horizontal):
         rows = log_rows(self.findings) if self.findings is not None else []
         for name in ("#log-rule", "#log", "#side-log-rule", "#side-log"):
             self.query_one(name).set_class(self.findings is None, "-absent")
+        log_title = _("the kernel log")
+        if self.findings is not None and not self.findings.compiled:
+            log_title = _("the compiler")
+        for name in ("#log-rule", "#side-log-rule"):
+            self.query_one(name, Rule).show(log_title)
         for log in (self.query_one("#log", LogView), self.query_one("#side-log", LogView)):
             log.load(rows)
             log.show_until(len(rows))
             grave = next((n for n, row in enumerate(rows) if row.grave), 0)
-            self.call_after_refresh(log.scroll_to, y=grave, animate=False)
-        self.query_one("#log").styles.height = max(1, min(len(rows), LOG_ROWS))
+            self.call_after_refresh(log.show_line, grave)
+        shown = self.query_one("#log", LogView)
+        shown.styles.height = max(1, min(shown.row_count(), LOG_ROWS))
 
     # --- what came of it ----------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ class ArtefactView(LogView):
         Binding("right", "columns(1)", show=False),
     ]
     HELP = "artefact"
+    FOLDS = False
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)

@@ -43,6 +43,19 @@ class Row:
             self.pad_to(start).add(text, style)
         return self
 
+    def take(self, other: Row, start: int, end: int | None) -> Row:
+        """Append a part of another row, by characters; widths of its pieces stay."""
+        position = 0
+        for segment in other._segments:
+            text = segment.text
+            low = max(0, start - position)
+            high = len(text) if end is None else min(len(text), end - position)
+            if low < high:
+                self._segments.append(Segment(text[low:high], segment.style))
+                self.used += cell_len(text[low:high])
+            position += len(text)
+        return self
+
     def strip(self) -> Strip:
         """The finished row, exactly `width` cells wide."""
         return Strip(self._segments, self.used).adjust_cell_length(self.width, self._base)
