@@ -109,6 +109,13 @@ class Recording:
         return tuple(event for event in self.events if isinstance(event, LogLine))
 
     @cached_property
+    def waits_for_ever(self) -> bool:
+        """Whether the task ended in a wait that nothing ends, rather than in an oops or a panic."""
+        if self.outcome not in ("task-killed", "panicked"):
+            return False
+        return not any(report.severity in ("oops", "panic") for report in self.reports)
+
+    @cached_property
     def reports(self) -> tuple[Report, ...]:
         """All reports, the unspoken ones of a production kernel too."""
         return tuple(event for event in self.events if isinstance(event, Report))

@@ -46,7 +46,8 @@ _ARGUMENT: Final = N_(
 _TEST_NULL: Final = N_("Test the pointer after the allocation and return -ENOMEM.")
 _ASK_LESS: Final = N_("Ask for less at once, use kvmalloc(), or return -ENOMEM in good order.")
 _ONCE: Final = N_(
-    "Release the lock before you take it again; if an interrupt wants it, use spin_lock_irqsave()."
+    "Release the lock before you take it again; if an interrupt wants it, take a spinlock, with "
+    "spin_lock_irqsave()."
 )
 _IRQSAVE: Final = N_("Take the lock with spin_lock_irqsave() wherever an interrupt may want it.")
 

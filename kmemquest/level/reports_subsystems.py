@@ -176,7 +176,10 @@ SUBSYSTEM_KINDS: Final[dict[str, Kind]] = {
     "deadlock": Kind(
         N_("deadlock"),
         N_("No lock is recursive, and a spinlock that an interrupt takes too is taken irqsave."),
-        N_("The same without the words: the CPU spins for ever."),
+        N_(
+            "The same without the words: who wants the lock waits for ever, a spinlock's CPU "
+            "spinning."
+        ),
         "locking/spinlocks",
     ),
     "lock-not-released": Kind(

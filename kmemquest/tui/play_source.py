@@ -202,6 +202,8 @@ class LevelPlay(RecordedPlay):
         judged = self.judged
         if judged.outcome == "does-not-compile":
             return _("does not compile")
+        if self.recording.waits_for_ever:
+            return _("waits for ever")
         if judged.outcome == "panicked":
             return _("panic")
         if judged.outcome == "task-killed":
