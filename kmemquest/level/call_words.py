@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from kmemquest.driver.header_index import written_arguments
 from kmemquest.kernel.gfp import format_gfp
 
 GFP_PLACE: Final = {
@@ -25,7 +26,7 @@ def word_call(function: str, arguments: tuple[int, ...]) -> str:
     place = GFP_PLACE.get(function)
     words = [
         format_gfp(argument) if position == place else word_value(argument)
-        for position, argument in enumerate(arguments[:6])
+        for position, argument in enumerate(written_arguments(function, arguments)[:6])
     ]
     return f"{function}({', '.join(words)})"
 

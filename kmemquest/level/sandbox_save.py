@@ -327,6 +327,7 @@ def _level(draft: _Draft, schema: str) -> str:
             f"  three: {{waste-below: {draft.limits[1]}}}",
         ]
     template = (assets_root() / "templates" / "sandbox.yaml").read_text(encoding="utf-8")
+    failed = list(dict.fromkeys(goal for _name, goal in draft.wrong))
     words = {
         "@SCHEMA@": schema or "level-v1.json",
         "@ID@": draft.id,
@@ -344,7 +345,7 @@ def _level(draft: _Draft, schema: str) -> str:
             for name, goal in draft.wrong
         )
         or "  []",
-        "@ON@": json.dumps(list(dict.fromkeys(goal for _name, goal in draft.wrong)) or ["clean"]),
+        "@ON@": json.dumps(failed or [draft.goals[0][0]]),
     }
     for word, value in words.items():
         template = template.replace(word, value)

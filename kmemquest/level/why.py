@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from kmemquest.driver.header_index import returns_nothing
 from kmemquest.i18n import _, ngettext
 from kmemquest.kernel import events as ev
 from kmemquest.kernel.gfp import format_gfp
@@ -198,7 +199,9 @@ def _tell_slab(event: ev.Event) -> str:
             cache=event.cache, size=event.size, n=event.requested
         )
     if isinstance(event, ev.ObjectFreed):
-        return _("an object went back to cache {cache}").format(cache=event.cache or "–")
+        if not event.cache:
+            return _("a block that had no cache went back to the buddy system")
+        return _("an object went back to cache {cache}").format(cache=event.cache)
     if isinstance(event, ev.CacheCreated):
         if event.merged_into:
             return _("cache {cache} was merged into {other}").format(
@@ -259,6 +262,10 @@ def _tell_rest(event: ev.Event) -> str:
     if isinstance(event, ev.CallMade):
         return _("call of {call}").format(call=word_call(event.function, event.arguments))
     if isinstance(event, ev.CallReturned):
+        if returns_nothing(event.function):
+            return _("{function}() returned after {time}").format(
+                function=event.function, time=duration(event.cost)
+            )
         return _("{function}() returned {result} after {time}").format(
             function=event.function, result=word_value(event.result), time=duration(event.cost)
         )

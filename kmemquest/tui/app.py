@@ -94,7 +94,8 @@ class GameApp(App[None]):
         set_language(services.preferences.language)
         super().__init__()
         self.services = services
-        self.tour = Tour() if tour else None
+        self.tour: Tour | None = None
+        self._tour_first = tour
         self._first_level = level
         self._lab = lab
         self._sandbox = sandbox
@@ -132,7 +133,7 @@ class GameApp(App[None]):
 
     def on_mount(self) -> None:
         """Start the tour, or open the level, that was asked for."""
-        first = (self.tour, self._first_level, self._lab, self._sandbox, self.start)
+        first = (self._tour_first or None, self._first_level, self._lab, self._sandbox, self.start)
         if any(wish is not None for wish in first):
             self.call_after_refresh(self._begin)
 
@@ -140,7 +141,7 @@ class GameApp(App[None]):
         """Open what was asked for, as soon as the terminal is large enough."""
         if self._too_small(self.size):
             self.set_timer(0.5, self._begin)
-        elif self.tour is not None:
+        elif self._tour_first:
             self.start_tour()
         elif self._first_level is not None and self._watch:
             from kmemquest.tui.live_reload import LiveReload

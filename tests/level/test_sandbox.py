@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 
 from kmemquest.i18n import language, set_language
 from kmemquest.kernel.spec import Checkers, MachineSpec
@@ -226,3 +227,12 @@ def test_saving_refuses_what_would_lose_something(tmp_path: Path) -> None:
     with pytest.raises(CannotWrite, match="already there"):
         write_level(sandbox, "there", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["there.en.yaml"]
+
+
+def test_the_hint_of_a_saved_level_names_one_of_its_goals(tmp_path: Path) -> None:
+    sandbox = Sandbox()
+    sandbox.load(["p = kmalloc(100, GFP_KERNEL)", "kfree(p)", "((char *)p)[3] = 1"])
+    written = write_level(sandbox, "bad-end", tmp_path)[0]
+    level = yaml.safe_load(written.read_text(encoding="utf-8"))
+    goals = {goal["id"] for goal in level["goals"]}
+    assert {name for hint in level["hints"] for name in hint.get("on", ())} <= goals

@@ -215,3 +215,14 @@ async def test_the_source_shows_the_hole_when_a_level_opens() -> None:
             lambda: source.scroll_offset.y <= 14 < source.scroll_offset.y + source.size.height,
             "line 15 in view",
         )
+
+
+async def test_who_leaves_the_tour_early_is_rid_of_the_guide() -> None:
+    async with game(tour=True) as (app, pilot):
+        assert "A driver with a hole in it" in screen_text(app)
+        await press(pilot, "q")
+        await until(pilot, lambda: name_of(app) in ("home", "campaign"), "the way out")
+        app.open_level("first")
+        await at(pilot, "level")
+        assert app.tour is None
+        assert "A driver with a hole in it" not in screen_text(app)

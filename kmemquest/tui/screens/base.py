@@ -24,6 +24,8 @@ class GameScreen(Screen[None]):
 
     NAME: ClassVar[str] = ""
     """What the tour and the way back call this screen."""
+    ENDS_TOUR: ClassVar[bool] = False
+    """Whether who comes here has left the tour's path."""
     OPERATIONS: ClassVar[tuple[Operation, ...]] = (BACK,)
     AUTO_FOCUS = ""
 
@@ -58,6 +60,8 @@ class GameScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Let the guide speak on the screen that came to the front."""
+        if self.ENDS_TOUR and self.game.screen is self:
+            self.game.tour = None
         self.set_class(self.game.tour is not None, "-guided")
         self.refresh_coach()
 

@@ -21,6 +21,7 @@ class CampaignScreen(GameScreen):
     """All levels in order."""
 
     NAME = "campaign"
+    ENDS_TOUR = True
     CSS_PATH = "campaign.tcss"
     HELP = "campaign"
     OPERATIONS = (

@@ -35,6 +35,7 @@ class HomeScreen(GameScreen):
     """Where the game begins."""
 
     NAME = "home"
+    ENDS_TOUR = True
     OPERATIONS = (
         Operation(
             "home.open",

@@ -132,6 +132,8 @@ class AnswerPane(Vertical):
         elif isinstance(here, LineOrder):
             here.show(slot.options, answer.split(",") if answer else ())
         elif isinstance(here, ChoiceList):
+            # Cards of another slot may have the same ids: the cursor does not stay on one of them.
+            here.leave()
             here.show(self._cards(slot, answer), self._card_of(slot, answer))
         self.mark(answers)
         here.focus()

@@ -124,6 +124,10 @@ class ChoiceList(LineView, can_focus=True):
         if self.is_mounted:
             self._show_cursor()
 
+    def leave(self) -> None:
+        """Forget where the cursor is; the next entries begin anew."""
+        self.index = -1
+
     def move_to(self, identifier: str) -> None:
         """Put the cursor on an entry."""
         for number, choice in enumerate(self._choices):
