@@ -49,13 +49,18 @@ def _difficulty(value: object) -> int:
     return value if isinstance(value, int) and 1 <= value <= 5 else 1
 
 
+def level_of(name: str) -> str:
+    """Return the id of the level that a prediction's item asks about."""
+    return name.removesuffix(SIZE)
+
+
 def prediction_of(library: Library, name: str) -> Question | None:
     """Return a level's prediction as a question, None if the level is gone or broken.
 
     The key comes out of a run of the level's solution.
     """
     try:
-        level = library.entry(name.removesuffix(SIZE)).load()
+        level = library.entry(level_of(name)).load()
     except (LookupError, ProblemsFound):
         return None
     if name.endswith(SIZE):

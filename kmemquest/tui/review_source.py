@@ -35,6 +35,22 @@ class ReviewDesk:
             return prediction_of(self.library, item.name)
         return question_of(item, self.bank, language(), seed)
 
+    def words(self, key: str) -> str:
+        """What an item asks in one line, for lists and messages: never its id while it exists."""
+        from kmemquest.content.problem import ProblemsFound
+        from kmemquest.quiz.review_item import item_words
+        from kmemquest.tui.predictions import level_of
+
+        item = self.review.items.get(key)
+        if item is None:
+            return key
+        try:
+            if item.is_prediction:
+                return self.library.entry(level_of(item.name)).title()
+            return item_words(item, self.bank, language(), self.review.seed_of(key))
+        except (LookupError, ProblemsFound, OSError):
+            return item.name.replace("-", " ")
+
 
 def open_review(store: Store, bank: Bank) -> ReviewDesk:
     """Open the review of a save file. Slow the first time: the scheduler's library is loaded."""

@@ -16,13 +16,16 @@ from kmemquest.quiz.bank import Bank, open_bank
 from kmemquest.quiz.exam import Sitting, draw_paper
 from kmemquest.quiz.exam_model import Blueprint, Section
 from kmemquest.quiz.generators import load_generators
+from kmemquest.quiz.grade import Grade
 from kmemquest.store import Store
 from kmemquest.tui.app import GameApp
 from kmemquest.tui.quiz_source import BankTrainer
 from kmemquest.tui.screens.exam import ExamScreen
 from kmemquest.tui.screens.exam_menu import ExamMenuScreen
+from kmemquest.tui.screens.exam_report import ExamAnswerScreen
 from kmemquest.tui.screens.quiz_question import now
 from kmemquest.tui.services import Services
+from kmemquest.tui.widgets.choice_list import ChoiceList
 from kmemquest.tui.widgets.key_line import KeyLine
 
 EVERY_KIND = Path(__file__).parents[1] / "quiz" / "every_kind"
@@ -105,6 +108,46 @@ async def test_flags_and_going_back_keep_what_was_answered() -> None:
         assert "2 of 2 are open or flagged" in screen_text(app)
 
 
+async def test_the_way_to_take_an_answer_back_is_shown_once_there_is_one() -> None:
+    async with sat(sitting("single")) as (app, screen, pilot):
+        shown = app.screen.query(KeyLine).first().entries
+        assert "clear" not in [label for _op, _key, label in shown()]
+        await press(pilot, letter(screen), "enter")
+        await until(pilot, lambda: 0 in screen.sitting.grades, "the answer")
+        await until(pilot, lambda: "clear" in [label for _o, _k, label in shown()], "the key")
+        await press(pilot, "x")
+        await until(pilot, lambda: not screen.sitting.grades, "taken back")
+
+
+@pytest.mark.parametrize("kind", ["single", "multiple", "bug"])
+async def test_enter_alone_answers_nothing(kind: str) -> None:
+    async with sat(sitting(kind)) as (_app, screen, pilot):
+        await press(pilot, "enter")
+        await pilot.pause()
+        await until(pilot, lambda: not screen._busy, "rest")
+        assert not screen.sitting.grades
+
+
+@pytest.mark.parametrize("kind", ["single", "multiple", "order"])
+async def test_what_was_not_answered_looks_so_in_the_report(kind: str) -> None:
+    given = sitting(kind)
+    async with sat(given) as (app, _exam, pilot):
+        screen = ExamAnswerScreen(given, 0)
+        await app.push_screen(screen)
+        await until(pilot, lambda: screen.grade is not None, "the answer")
+        await until(pilot, lambda: "It was not answered." in screen_text(app), "a word")
+        answer = screen.query_one("#answer")
+        rows = [
+            strip.text
+            for listing in answer.query(ChoiceList)
+            for strip in map(listing.render_line, range(listing.row_count()))
+        ]
+        assert rows
+        assert not [row for row in rows if app.glyphs.pointer in row]
+        if kind == "order":
+            assert not [row for row in rows if app.glyphs.met in row]
+
+
 async def test_what_cannot_be_read_costs_nothing() -> None:
     async with sat(sitting("numeric")) as (app, screen, pilot):
         await press(pilot, *"many", "enter")
@@ -135,7 +178,10 @@ async def test_leaving_asks_first() -> None:
 
 @pytest.mark.parametrize("kind", ["single", "multiple", "numeric", "order", "code", "bug", "match"])
 async def test_keys_fit_for_every_kind(kind: str) -> None:
-    async with sat(sitting(kind)) as (app, _screen, _pilot):
+    async with sat(sitting(kind)) as (app, screen, _pilot):
+        assert app.screen.query(KeyLine).first().needed_width() <= 80
+        screen.sitting.grades[0] = Grade(screen.question, frozenset(), None, 0.0, ())  # type: ignore[arg-type]
+        screen.show_keys()
         assert app.screen.query(KeyLine).first().needed_width() <= 80
 
 

@@ -73,7 +73,7 @@ async def test_the_desk_shows_what_is_new_and_starts_a_round() -> None:
     async with reviewing(Store.in_memory()) as (app, _screen, _desk, pilot):
         text = screen_text(app)
         assert f"0 due · {len(Bank(EVERY_KIND).entries)} new · 0 done today" in text
-        assert "k single" in text
+        await until(pilot, lambda: "k-single words of?" in screen_text(app), "the questions")
         await press(pilot, "enter")
         await at(pilot, "review-round")
 
@@ -125,9 +125,39 @@ async def test_suspending_takes_a_question_out_and_the_tab_brings_it_back() -> N
         assert desk.review.record("q:k-single").suspended
         await press(pilot, *["tab"] * 4)
         await until(pilot, lambda: "[suspended]" in screen_text(app), "the tab")
-        assert "k single" in screen_text(app)
+        await until(pilot, lambda: "k-single words of?" in screen_text(app), "the question")
+        assert "q:k-single" not in screen_text(app)
         await press(pilot, "s")
         await until(pilot, lambda: not desk.review.record("q:k-single").suspended, "back in")
+
+
+async def test_what_was_done_is_told_in_the_words_of_the_question() -> None:
+    store = Store.in_memory()
+    async with reviewing(store) as (app, _screen, desk, pilot):
+        screen = await begin(app, pilot, desk, "q:k-single", "q:k-multiple")
+        await press(pilot, "s")
+        await until(pilot, lambda: screen._key == "q:k-multiple" and not screen._busy, "the next")
+        await until(pilot, lambda: "Suspended: k-single words of?" in screen_text(app), "a word")
+        assert not list(app._notifications)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50)])
+async def test_topics_stand_in_columns_one_row_each(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    title = "Per-CPU memory, mempools, devres and other allocators"
+    monkeypatch.setattr(BankTrainer, "title", lambda _self, _topic: title)
+    store = Store.in_memory()
+    async with reviewing(store, size) as (app, screen, desk, pilot):
+        key = next(iter(desk.review.items))
+        desk.review.rated(key, 1.0, datetime.now(UTC), rating=3)
+        await press(pilot, "tab")
+        await until(pilot, lambda: "seen" in screen_text(app), "the tab")
+        rows = [row for row in screen_text(app).splitlines() if " seen · " in row]
+        assert len(rows) == len({item.topic for item in desk.review.items.values()})
+        assert all("Per-CPU memory" in row for row in rows)
+        assert len({row.index("seen") for row in rows}) == 1
+        assert screen.query_one("#list").virtual_size.height == len(rows)
 
 
 async def test_cramming_leaves_the_schedule_alone() -> None:
@@ -152,6 +182,17 @@ async def test_cap_and_exam_date_are_set_from_the_keyboard() -> None:
         await at(pilot, "lab-name")
         await press(pilot, *["backspace"] * 3, "7", "enter")
         await until(pilot, lambda: Settings.of(store).cap == 7, "the cap")
+
+
+async def test_an_exam_lies_ahead_or_is_none() -> None:
+    store = Store.in_memory()
+    async with reviewing(store) as (app, screen, _desk, pilot):
+        screen._set("exam", "2199-01-31")
+        screen._set("exam", "2020-01-01")
+        await until(pilot, lambda: "must lie ahead" in screen_text(app), "the refusal")
+        assert str(Settings.of(store).exam) == "2199-01-31"
+        screen._set("exam", "none")
+        assert Settings.of(store).exam is None
 
 
 async def test_a_shown_misconception_is_listed_and_drilled() -> None:

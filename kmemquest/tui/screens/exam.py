@@ -34,12 +34,14 @@ FLAG = Operation("exam.flag", "m,f2", "flag", N_("flag"),
 OVERVIEW = Operation("exam.overview", "o,f5", "overview", N_("list"),
                      N_("All questions: answered, unanswered, flagged; go to any."),
                      shown="o")  # fmt: skip
-CLEAR = Operation("exam.clear", "x,f9", "clear", N_("clear"), N_("Take the answer back."))
+CLEAR = Operation(
+    "exam.clear", "x,f9", "clear", N_("clear"), N_("Take the answer back."), shown="x"
+)
 HAND_IN = Operation("exam.hand-in", "s,f10", "hand_in", N_("hand in"),
                     N_("End the interview and read the report."), shown="s")  # fmt: skip
 LEAVE = Operation("exam.leave", "q,escape", "leave_exam", N_("leave"),
                   N_("Leave: hand in, or throw the interview away."), shown="q")  # fmt: skip
-_TYPED = {"p": "F3", "n": "F4", "m": "F2", "o": "F5", "s": "F10", "q": "esc"}
+_TYPED = {"p": "F3", "n": "F4", "m": "F2", "o": "F5", "x": "F9", "s": "F10", "q": "esc"}
 
 
 class ExamScreen(QuestionScreen):
@@ -101,7 +103,11 @@ class ExamScreen(QuestionScreen):
         marks = [key for key in self.kind_keys() if key.id == MARK.id]
         if marks:
             keys[1:1] = marks
+        if marks or self.place in self.sitting.grades:
+            # There is no room for all; handing in asks whether to leave, too.
             keys.remove(LEAVE)
+        if self.place in self.sitting.grades:
+            keys.insert(keys.index(HAND_IN), CLEAR)
         if field is not None and field.takes_text:
             keys = [key for key in keys if key is not LEAVE]
             return [replace(key, shown=_TYPED.get(key.shown, key.shown)) for key in keys]
@@ -136,6 +142,7 @@ class ExamScreen(QuestionScreen):
                 self._finish()
             elif then >= len(self.sitting.paper.slots):
                 self.show_head()
+                self.show_keys()
                 self.view.tell("accent", _("That was the last question. o shows what is open."))
             else:
                 self.call_next(self._show_question, then)

@@ -114,7 +114,7 @@ class ExamReportScreen(GameScreen):
                         number=entry.number, title=entry.title
                     )
                     rows.append(
-                        Choice("level " + level, label, mark=self.glyphs.pointer,
+                        Choice("level " + level, label, mark=self.glyphs.arrow,
                                mark_tone="accent")
                     )  # fmt: skip
             rows += [

@@ -105,7 +105,11 @@ class QuizScreen(QuestionScreen):
             return
         more = self.game.services.trainer.another(self.question)
         if more is None:
-            self.notify(_("Only generated questions come in other numbers."), timeout=3)
+            words = _("Only generated questions come in other numbers.")
+            if self.grade is None:
+                self.view.tell("quiet", words)
+            else:
+                self.notify(words, timeout=3)
             return
         if self.grade is None:
             self._items[self._place] = more

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.events import Resize
 
 from kmemquest.i18n import N_, _, ngettext
-from kmemquest.quiz.review_plan import Plan, Settings, plan
+from kmemquest.quiz.review_plan import NoExamDay, Plan, Settings, plan, read_exam_day
 from kmemquest.quiz.review_state import belief_states, cram, drill, topic_states, weaknesses
 from kmemquest.tui.operations import BACK, Operation
 from kmemquest.tui.review_source import ReviewDesk
@@ -24,7 +23,7 @@ from kmemquest.tui.widgets.row import fit
 
 CRAM = 20
 """Items of a cram or drill."""
-TOPIC, WIDE_TOPIC = 26, 60
+TOPIC, WIDE_TOPIC = 20, 60
 """Cells of a topic's title beside an item; the second where the terminal has `WIDE` columns."""
 WIDE = 120
 SHOWN = 60
@@ -40,7 +39,7 @@ class ReviewScreen(GameScreen):
     OPERATIONS = (
         Operation("review.open", "enter", "choose", N_("open"),
                   N_("Open the entry under the cursor."), shown="⏎"),
-        Operation("review.tabs", "tab,right", "turn(1)", N_("tab"),
+        Operation("review.tabs", "tab,right", "turn(1)", N_("next list"),
                   N_("Today, topics, weaknesses, misconceptions, suspended."), shown="tab"),
         Operation("review.tabs-back", "shift+tab,left", "turn(-1)", N_("tab before"),
                   N_("The tab before.")),
@@ -56,6 +55,9 @@ class ReviewScreen(GameScreen):
         super().__init__()
         self._desk = desk
         self._tab = "today"
+        self._words: dict[str, str] = {}
+        """What the items ask, by key, as far as it was read."""
+        self._unread: list[str] = []
 
     def body(self) -> ComposeResult:
         """Head, tabs, one list."""
@@ -114,7 +116,17 @@ class ReviewScreen(GameScreen):
             "beliefs": self._beliefs,
             "suspended": self._suspended,
         }
+        self._unread = []
         self.query_one("#list", ChoiceList).show(makers[self._tab]())
+        if self._unread:
+            self._read_words(self._unread)
+
+    @work(exclusive=True, group="words")
+    async def _read_words(self, keys: Sequence[str]) -> None:
+        """Read in the background: the files of every topic together are slow the first time."""
+        words = self._desk.words
+        self._words |= await asyncio.to_thread(lambda: {key: words(key) for key in keys})
+        self._show()
 
     def _today(self, today: Plan) -> list[Choice]:
         settings = self._settings
@@ -161,22 +173,30 @@ class ReviewScreen(GameScreen):
             state = _("recall {share} %").format(share=round(100 * review.recall(key, now())))
         room = WIDE_TOPIC if self.size.width >= WIDE else TOPIC
         topic = fit(self._title(item.topic), room, self.glyphs.ellipsis).rstrip()
-        name = item.name.replace("-", " ")
-        return Choice("item " + key, topic, tail=f"{name} · {state}", note=note)
+        tail = f"{topic} · {state}"
+        if key not in self._words:
+            self._unread.append(key)
+        label = self._words.get(key, self.glyphs.ellipsis)
+        return Choice("item " + key, label, tail=tail, note=note, one_row=True)
 
     def _topics(self) -> list[Choice]:
+        cells = 10 if self.size.width >= WIDE else 5
+        states = topic_states(self._desk.review, now(), self._settings)
+        counts = {state.topic: f"{state.seen}/{state.items}" for state in states}
+        widest = max(map(len, counts.values()), default=0)
         rows = []
-        for state in topic_states(self._desk.review, now(), self._settings):
-            filled = round(10 * (state.recall or 0))
-            bar = self.glyphs.fill * filled + self.glyphs.empty * (10 - filled)
-            tail = _("{seen}/{items} seen · {due} due · {right} % right · recall {bar}").format(
-                seen=state.seen,
-                items=state.items,
-                due=state.due,
-                right="–" if state.right is None else round(100 * state.right),
+        for state in states:
+            filled = round(cells * (state.recall or 0))
+            bar = self.glyphs.fill * filled + self.glyphs.empty * (cells - filled)
+            right = self.glyphs.dash if state.right is None else round(100 * state.right)
+            tail = _("{seen} seen · {due} due · {right} % right · recall {bar}").format(
+                seen=f"{counts[state.topic]:>{widest}}",
+                due=f"{state.due:>3}",
+                right=f"{right:>3}",
                 bar=bar,
             )
-            rows.append(Choice("topic " + state.topic, self._title(state.topic), tail=tail))
+            title = self._title(state.topic)
+            rows.append(Choice("topic " + state.topic, title, tail=tail, one_row=True))
         return rows
 
     def _weak(self) -> list[Choice]:
@@ -283,7 +303,10 @@ class ReviewScreen(GameScreen):
     def action_undo(self) -> None:
         """Take the last grade back."""
         key = self._desk.review.undo()
-        words = _("Taken back: {item}").format(item=key) if key else _("There is no grade.")
+        if key:
+            words = _("Taken back: {item}").format(item=self._desk.words(key))
+        else:
+            words = _("There is no grade.")
         self.notify(words, timeout=4)
         self._show()
 
@@ -301,7 +324,8 @@ class ReviewScreen(GameScreen):
         from kmemquest.tui.screens.lab_sheets import NameScreen
 
         settings = self._settings
-        exam = settings.exam.isoformat() if settings.exam else ""
+        none = _("none")
+        exam = settings.exam.isoformat() if settings.exam else none
         asked = {
             "cap": (_("Daily cap"), _("How many answers a day, 1 to 9999?"), str(settings.cap)),
             "new": (
@@ -309,7 +333,11 @@ class ReviewScreen(GameScreen):
                 _("How many new questions a day, 1 to 9999?"),
                 str(settings.new_per_day),
             ),
-            "exam": (_("Exam date"), _("The day as year-month-day, or none."), exam or "none"),
+            "exam": (
+                _("Exam date"),
+                _("The day as year-month-day; “{none}” if there is no exam.").format(none=none),
+                exam,
+            ),
         }[name]
         self.app.push_screen(NameScreen(*asked), lambda text: self._set(name, text))
 
@@ -319,9 +347,9 @@ class ReviewScreen(GameScreen):
         settings = self._settings
         if name == "exam":
             try:
-                day = None if text == "none" else date.fromisoformat(text)
-            except ValueError:
-                self.notify(_("Expected a day such as 2026-12-24, or none."), severity="warning")
+                day = read_exam_day(text, now().date())
+            except NoExamDay as error:
+                self.notify(str(error), severity="warning")
                 return
             settings = replace(settings, exam=day)
         elif not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 9999):

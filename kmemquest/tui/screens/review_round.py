@@ -76,6 +76,8 @@ class ReviewRoundScreen(QuestionScreen):
         self._key = ""
         self._rating = 0
         self._previews: dict[int, datetime] = {}
+        self._news = ""
+        """What to say on the next question: a toast would lie on its answers."""
         self.right = 0
         self.answered = 0
 
@@ -106,6 +108,8 @@ class ReviewRoundScreen(QuestionScreen):
             self._next()
         else:
             await self.ask(question)
+            self.view.tell("quiet", self._news)
+            self._news = ""
 
     def show_head(self) -> None:
         """How many are left, the topic, the score."""
@@ -172,7 +176,8 @@ class ReviewRoundScreen(QuestionScreen):
             return
         key = self._desk.review.undo()
         if key is None:
-            self.notify(_("There is no grade."), timeout=3)
+            if self.grade is None:
+                self.view.tell("quiet", _("There is no grade."))
             return
         if self.grade is None and self._key:
             self._queue.insert(0, self._key)
@@ -182,7 +187,7 @@ class ReviewRoundScreen(QuestionScreen):
         if self.grade is not None and self.grade.passed:
             self.right = max(0, self.right - 1)
         self.grade = None
-        self.notify(_("Taken back: {item}").format(item=key), timeout=3)
+        self._news = _("Taken back: {item}").format(item=self._desk.words(key))
         if key in self._desk.review.items:
             self._fetch(key)
 
@@ -192,7 +197,7 @@ class ReviewRoundScreen(QuestionScreen):
             return
         self._desk.review.suspend(self._key)
         self._queue = [key for key in self._queue if key != self._key]
-        self.notify(_("Suspended: {item}").format(item=self._key), timeout=3)
+        self._news = _("Suspended: {item}").format(item=self._desk.words(self._key))
         self.go_on()
 
     def action_skip(self) -> None:
@@ -208,6 +213,8 @@ class ReviewRoundScreen(QuestionScreen):
     def _finish(self) -> None:
         score = _("{right} of {answered} right").format(right=self.right, answered=self.answered)
         self.app.pop_screen()
+        if self._news:
+            self.game.notify(self._news, timeout=4)
         self.game.notify(score, title=_("Round finished"), timeout=8)
 
 

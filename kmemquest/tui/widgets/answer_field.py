@@ -183,6 +183,8 @@ class ChoiceField(AnswerField):
         self._grade = grade
         self._chosen = set(grade.chosen)
         self._list.show(self._choices())
+        # A cursor would look like an answer that was given.
+        self._list.leave()
 
 
 class TypedField(AnswerField):
@@ -307,14 +309,21 @@ class OrderField(AnswerField):
                     name,
                     choice.label,
                     choice.key,
-                    mark=self.marks.unmet if name in wrong else self.marks.met,
+                    mark=self._judged(grade, name),
                     mark_tone="bad" if name in wrong else "good",
                 )
                 for choice in self._list.choices
                 for name in [choice.id]
             ]
         )
+        self._list.leave()
         self._list.disabled = True
+
+    def _judged(self, grade: Grade, name: str) -> str:
+        """The mark of a line; none in an order that nobody gave."""
+        if not grade.given:
+            return " "
+        return self.marks.unmet if name in grade.chosen else self.marks.met
 
 
 class MatchField(AnswerField):
@@ -438,9 +447,9 @@ class LineField(AnswerField):
         self.query_one("#line", Prose).show(("plain", f"{self.marks.pointer} {words}"))
 
     def text(self) -> str:
-        """The line's number."""
+        """The line's number; none while the cursor is where it began."""
         line = self._view.picked_line
-        return str(line) if line else ""
+        return str(line) if line > 1 or self.touched else ""
 
     def put(self, given: Sequence[str]) -> None:
         """The line picked before."""

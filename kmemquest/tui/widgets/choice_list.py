@@ -13,7 +13,7 @@ from textual.message import Message
 
 from kmemquest.tui.highlight import highlight
 from kmemquest.tui.widgets.line_view import LineView
-from kmemquest.tui.widgets.row import Row, wrap
+from kmemquest.tui.widgets.row import Row, fit, wrap
 
 if TYPE_CHECKING:
     from textual.events import Click, Resize
@@ -24,7 +24,8 @@ class Choice:
     """One entry. An empty id makes a heading that cannot be chosen.
 
     `key` is what the player may press instead of moving there; `tail` stands at the right edge;
-    `note` follows below, wrapped and quiet. `code` colours the label as C.
+    `note` follows below, wrapped and quiet. `code` colours the label as C. `one_row` cuts a label
+    that is too long where others wrap.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Choice:
     mark: str = ""
     mark_tone: str = "plain"
     code: bool = False
+    one_row: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,9 @@ class ChoiceList(LineView, can_focus=True):
 
     def leave(self) -> None:
         """Forget where the cursor is; the next entries begin anew."""
+        rows = self._rows_of(self.index)
         self.index = -1
+        self.touch(*rows)
 
     def move_to(self, identifier: str) -> None:
         """Put the cursor on an entry."""
@@ -159,7 +163,12 @@ class ChoiceList(LineView, can_focus=True):
                 texts = choice.label.split("\n")
             else:
                 tail = cell_len(choice.tail) + 2 if choice.tail else 0
-                texts = wrap(choice.label, max(8, room - tail))
+                room_here = max(8, room - tail)
+                texts = (
+                    [fit(choice.label, room_here, self.glyphs.ellipsis).rstrip()]
+                    if choice.one_row
+                    else wrap(choice.label, room_here)
+                )
             for position, text in enumerate(texts):
                 self._lines.append(_Line(number, "more" if position else "label", text))
             if choice.note:

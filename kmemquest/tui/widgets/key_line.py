@@ -50,8 +50,9 @@ class KeyLine(LineView):
         ]
 
     def needed_width(self) -> int:
-        """Cells that all entries need."""
-        return 1 + sum(cell_len(key) + cell_len(label) + 3 for _op, key, label in self.entries())
+        """Cells that all entries need; none after the last."""
+        entries = self.entries()
+        return sum(cell_len(key) + cell_len(label) + 3 for _op, key, label in entries) - 1
 
     def draw_row(self, index: int, row: Row) -> None:
         """Write the keys."""
