@@ -167,7 +167,7 @@ def run_case(case: dict[str, Any], key: str, built: Build, machines: BootedMachi
         }
         session.perform({"probe": probe})
     session.perform("insmod")
-    killed = session.outcome == "task-killed"
+    ended = session.outcome
     if session.alive:
         shell.run(case["shell_after"])
         session.perform({"advance": BEFORE_RMMOD})
@@ -179,13 +179,10 @@ def run_case(case: dict[str, Any], key: str, built: Build, machines: BootedMachi
     panicked = any(severity_of(line) == "panic" for line in lines)
     if machine.fate is Fate.PANICKED and panicked:
         sequel = "machine dead"
-    elif machine.fate is Fate.PANICKED or (killed and not machine.checks.oops_count):
-        # A CPU that spins, or a task that sleeps, for good.
-        sequel = "hung"
-    elif session.engine.stopped is not None or not shell.lives:
+    elif ended == "hangs" or not session.alive or not shell.lives:
         sequel = "hung"
     else:
-        sequel = "task killed" if killed else "returned"
+        sequel = "task killed" if ended == "task-killed" else "returned"
     return Outcome(worst(lines), tuple(headlines(lines)), sequel, tuple(lines))
 
 

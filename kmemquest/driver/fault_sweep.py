@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from kmemquest.driver.limits import Limits
+from kmemquest.driver.outcomes import BAD_ENDS
 from kmemquest.driver.script import ScriptError, ScriptStep
 from kmemquest.driver.session import DriverSession
 from kmemquest.driver.silent_damage import watch
@@ -48,7 +49,6 @@ EXPECTED: Final = (
     "cache-not-created",
 )  # fmt: skip
 """What the kernel says of a failed request; that is no fault of the driver."""
-ENDS: Final = {"panicked": 5, "stopped": 4, "task-killed": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class FaultResult:
     @property
     def survived(self) -> bool:
         """Whether nothing went wrong."""
-        return not self.findings and self.outcome not in ENDS
+        return not self.findings and self.outcome not in BAD_ENDS
 
     @property
     def verdict(self) -> str:
@@ -118,7 +118,7 @@ class FaultResult:
             return "panic"
         if self.null_used:
             return "null-used"
-        if self.outcome in ENDS:
+        if self.outcome in BAD_ENDS:
             killed = any(item.report.severity == "oops" for item in self.findings)
             return "oops" if killed else "hang"
         if self.double_free:
@@ -133,7 +133,7 @@ class FaultResult:
         if self.survived:
             return 0
         words = ("report", "leak", "damage", "double-free", "hang", "oops", "null-used", "panic")
-        return 10 * ENDS.get(self.outcome, 0) + 1 + words.index(self.verdict)
+        return 10 * BAD_ENDS.get(self.outcome, 0) + 1 + words.index(self.verdict)
 
     @property
     def first_bad(self) -> Finding | None:

@@ -356,7 +356,7 @@ def hang(engine: Engine, call: str, *, uninterruptible: bool = False) -> None:
     else:
         site = machine.site
         machine.report(Report("task-hangs", "silent", "", site=site, spoken=False, detail=call))
-    machine.fate = Fate.TASK_KILLED
+    machine.fate = Fate.TASK_HANGS
 
 
 def running(engine: Engine) -> bool:

@@ -38,7 +38,7 @@ BUILTIN_WORDS: Final = ("initcall", "boot")
 class RunResult:
     """What a run gave.
 
-    `outcome` is `does-not-compile`, `ran`, `init-failed`, `task-killed`, `panicked` or `stopped`.
+    `outcome` is one of `outcomes.OUTCOMES`.
     `reports` holds silent ones too: what only the simulator knows. `log` are the lines since the
     machine was booted. `events` counts what happened by event class.
     """

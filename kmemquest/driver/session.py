@@ -30,6 +30,7 @@ from kmemquest.driver.engine import Engine
 from kmemquest.driver.files import FileCalls
 from kmemquest.driver.globals import PathError, read_path
 from kmemquest.driver.leaks import report_leaks
+from kmemquest.driver.memory_pressure import press
 from kmemquest.driver.module_text import (
     announce_module,
     forget_symbols,
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from kmemquest.kernel.machine import Machine
 
 INITCALL_LEVELS: Final = ("early", "0", "1", "2", "3", "4", "5", "6", "7")
-PAGE_SHIFT: Final = 12
 AWAKENING: Final = ("resume", "sync")
 """What may follow a suspend: programs are frozen, interrupts off, and the clock stands still."""
 
@@ -90,7 +90,7 @@ class _SessionEngine(Engine):
 class DriverSession:
     """A module, its engine and the world around it.
 
-    `outcome` is `ran`, `init-failed`, `task-killed`, `panicked` or `stopped` (a limit; see
+    `outcome` is one of `outcomes.OUTCOMES` (`stopped` is a limit; see
     `engine.stopped`), the worst so far.
     """
 
@@ -124,7 +124,7 @@ class DriverSession:
     @property
     def alive(self) -> bool:
         """Whether anything can still run: the machine is up and no limit was passed."""
-        return self.machine.fate is not Fate.PANICKED and self.engine.stopped is None
+        return not self.machine.fate.final and self.engine.stopped is None
 
     def perform(self, step: object) -> StepResult:
         """Run one step; nothing happens any more once the machine is dead."""
@@ -188,6 +188,12 @@ class DriverSession:
             self.outcome = "panicked"
         elif machine.fate is Fate.TASK_KILLED:
             self.outcome = "task-killed"
+            machine.fate = Fate.RUNNING
+        elif machine.fate is Fate.CPU_HANGS:
+            self.outcome = "hangs"
+        elif machine.fate is Fate.TASK_HANGS:
+            if self.outcome != "task-killed":
+                self.outcome = "hangs"
             machine.fate = Fate.RUNNING
 
     @property
@@ -410,28 +416,9 @@ class DriverSession:
         return StepResult(step)
 
     def _pressure(self, step: ScriptStep) -> StepResult:
-        from kmemquest.kernel.mm.user_memory import Process
-
-        values, machine = step.values, self.machine
-        count = values["size"] >> PAGE_SHIFT
-        kind = values["kind"]
-        if machine.phase != "running":
+        if self.machine.phase != "running":
             raise ScriptError("pressure: the machine has not booted yet")
-        reclaim = machine.reclaim
-        if kind == "page_cache":
-            return StepResult(step, reclaim.page_cache.fill(count))
-        if kind == "drop_caches":
-            pages = [pfn for lru in reclaim.page_cache.lru for pfn in lru]
-            for pfn in pages:
-                reclaim.page_cache.drop(pfn)
-            return StepResult(step, len(pages))
-        if kind == "release":
-            running = [p for p in reclaim.user.processes.values() if p.comm == values["name"]]
-            return StepResult(step, sum(reclaim.user.exit(hog) for hog in running))
-        pid = self.world.new_pid()
-        hog = reclaim.user.start(Process(pid, values["name"]))
-        with process(machine, values["name"], pid):
-            return StepResult(step, reclaim.user.touch(hog, count))
+        return StepResult(step, press(self.machine, self.world, step.values))
 
     # --- file operations ----------------------------------------------------------------------
 

@@ -14,6 +14,9 @@ _SYMBOLS: Final = {
     "WHILE": "while", "PERIOD": ".",
 }  # fmt: skip
 
+_STATEMENT_BEGINS_AFTER: Final = ("LBRACE", "RBRACE", "SEMI")
+"""Whatever does not fit behind these does not fit as the beginning of a statement."""
+
 _LOOKALIKES: Final = {
     "“": 'use the plain " of the keyboard', "”": 'use the plain " of the keyboard',
     "‘": "use the plain ' of the keyboard", "’": "use the plain ' of the keyboard",
@@ -56,6 +59,8 @@ def explain(
             "a function cannot be defined inside another: is a } missing above?"
             if previous.type == "RPAREN" else f"put a semicolon after ‘{previous.value}’",
         )  # fmt: skip
+    if wanted == "SEMI" and previous is not None and previous.type in _STATEMENT_BEGINS_AFTER:
+        return _no_statement(token, here)
     if wanted == "SEMI" and previous is not None:
         if previous.type == "ID" and token.type == "ID":
             return _two_names(previous, token, is_type)
@@ -103,6 +108,12 @@ def explain(
             "statements belong inside a function: check the braces above",
         )
     return here, f"syntax error before {seen}", "check the line and the end of the line before"
+
+
+def _no_statement(token: Any, here: Position) -> tuple[Position, str, str]:
+    if token.type in ("RPAREN", "RBRACKET"):
+        return here, f"expected statement before {_name(token)}", "remove it, or open it before"
+    return here, f"expected expression before {_name(token)}", "no statement begins like this"
 
 
 def _two_names(

@@ -42,7 +42,16 @@ class Fate(enum.Enum):
 
     RUNNING = "running"
     TASK_KILLED = "task killed"
+    TASK_HANGS = "task hangs"
+    """It sleeps for what never comes; the rest of the machine goes on."""
+    CPU_HANGS = "cpu hangs"
+    """A CPU spins for what never comes: nothing else runs there."""
     PANICKED = "panicked"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing runs on this machine any more."""
+        return self in (Fate.CPU_HANGS, Fate.PANICKED)
 
 
 class Machine:

@@ -147,14 +147,13 @@ class SurvivesToTheEnd(Predicate):
             "init-failed": _("insmod failed."),
             "does-not-compile": _("The driver does not compile."),
             "task-killed": _("The running task was killed by an oops."),
+            "hangs": _("It waits for ever: what it waits for never comes."),
             "panicked": _("The machine panicked."),
             "stopped": _("The run was stopped."),
         }
         why = sentences[outcome]
-        if evidence.recording.waits_for_ever:
-            why = _("It waits for ever: what it waits for never comes.")
-            if evidence.reports:
-                index, kind = evidence.reports[-1][0], evidence.reports[-1][1].kind
+        if outcome == "hangs" and evidence.reports:
+            index, kind = evidence.reports[-1][0], evidence.reports[-1][1].kind
         if outcome == "stopped":
             index, report = evidence.reports[-1] if evidence.reports else (index, None)
             kind = report.kind if report is not None else "endless-loop"

@@ -334,6 +334,7 @@ ANSWER_WORDS: Final[dict[str, str]] = {
     "ran": N_("it runs to the end"),
     "init-failed": N_("insmod fails"),
     "task-killed": N_("an oops kills the task"),
+    "hangs": N_("it waits for ever"),
     "panicked": N_("the machine panics"),
     "stopped": N_("it never ends"),
     "does-not-compile": N_("it does not compile"),

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from kmemquest.driver.diagnostics import Diagnostic
 from kmemquest.i18n import ngettext
@@ -22,11 +22,6 @@ from kmemquest.level.source import DriverSource
 
 if TYPE_CHECKING:
     from kmemquest.driver.fault_sweep import FaultSweep
-
-OUTCOMES: Final = (
-    "ran", "init-failed", "does-not-compile", "task-killed", "panicked", "stopped",
-)  # fmt: skip
-"""How a run may end; `stopped` is a limit (endless loop, memory, log flood)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +80,7 @@ class Recording:
     events: tuple[Event, ...] = ()
     steps: tuple[Step, ...] = ()
     outcome: str = "ran"
+    """One of `driver/outcomes.py:OUTCOMES`."""
     script: tuple[ScriptMark, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     notes: tuple[str, ...] = ()
@@ -107,13 +103,6 @@ class Recording:
     def log(self) -> tuple[LogLine, ...]:
         """The kernel log of the attempt."""
         return tuple(event for event in self.events if isinstance(event, LogLine))
-
-    @cached_property
-    def waits_for_ever(self) -> bool:
-        """Whether the task ended in a wait that nothing ends, rather than in an oops or a panic."""
-        if self.outcome not in ("task-killed", "panicked"):
-            return False
-        return not any(report.severity in ("oops", "panic") for report in self.reports)
 
     @cached_property
     def reports(self) -> tuple[Report, ...]:

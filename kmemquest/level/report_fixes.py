@@ -53,7 +53,11 @@ _IRQSAVE: Final = N_("Take the lock with spin_lock_irqsave() wherever an interru
 
 FIXES: Final[dict[str, Fix]] = {
     "sleep-in-atomic": Fix(
-        N_("Use GFP_ATOMIC here, or move the call out of the lock or the interrupt."), _ALLOCATION
+        N_(
+            "An allocation takes GFP_ATOMIC here; any other call that may sleep moves out of the "
+            "lock or the interrupt, into a workqueue for example."
+        ),
+        _ALLOCATION,
     ),
     "page-allocation-failure": Fix(_ASK_LESS, _ALLOCATION),
     "order-too-large": Fix(N_("Use vmalloc() or kvmalloc() for more than 4 MiB."), _ALLOCATION),

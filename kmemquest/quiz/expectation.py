@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from kmemquest.content.problem import did_you_mean
+from kmemquest.driver.outcomes import OUTCOMES
 from kmemquest.i18n import _
 from kmemquest.quiz.experiment import Findings
 from kmemquest.quiz.outcome_words import outcome_words, report_words
@@ -19,7 +20,6 @@ WORDS: Final = ("no-report", "silent")
 """Expectations without a parameter."""
 KEYS: Final = ("log", "no-log", "report", "no-report", "outcome", "value")
 MEASURES: Final = ("log", "result", "calls", "failures", "count", "proc", "reports")
-OUTCOMES: Final = ("ran", "init-failed", "task-killed", "panicked", "stopped", "does-not-compile")
 COMPARISONS: Final = ("is", "not", "at-least", "at-most")
 PROC_FILES: Final = (
     "buddyinfo",

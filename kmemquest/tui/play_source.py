@@ -202,7 +202,7 @@ class LevelPlay(RecordedPlay):
         judged = self.judged
         if judged.outcome == "does-not-compile":
             return _("does not compile")
-        if self.recording.waits_for_ever:
+        if judged.outcome == "hangs":
             return _("waits for ever")
         if judged.outcome == "panicked":
             return _("panic")

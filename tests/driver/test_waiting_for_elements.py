@@ -82,7 +82,7 @@ def test_a_free_by_a_timer_wakes_the_waiter_at_once() -> None:
 
 def test_a_waiter_whom_nobody_helps_waits_for_ever_and_nothing_is_printed() -> None:
     result = run_with(NOBODY)
-    assert result.outcome == "task-killed"
+    assert result.outcome == "hangs"
     assert [(report.kind, report.spoken) for report in result.reports][:1] == [
         ("task-hangs", False)
     ]

@@ -149,7 +149,7 @@ def test_a_sleeper_whom_nobody_helps_sleeps_for_ever_unreported() -> None:
     assert machine.mempools.alloc(pool, GFP_NOWAIT) == 0
     assert machine.fate is Fate.RUNNING
     assert machine.mempools.alloc(pool, GFP_KERNEL) == 0
-    assert machine.fate is Fate.TASK_KILLED
+    assert machine.fate is Fate.TASK_HANGS
     (report,) = [e for e in events if isinstance(e, Report)]
     assert (report.kind, report.spoken) == ("task-hangs", False)
     assert not any("blocked for more" in line.text for line in machine.log.lines)

@@ -212,7 +212,7 @@ def deadlock(engine: Engine, lock: int, name: str, *, spinning: bool) -> None:
             lock_debug.spin_bug(machine, lock, "recursion", owned=True)
         report = Report("deadlock", "silent", "", site=machine.site, spoken=False, detail=name)
     machine.report(report)
-    machine.fate = Fate.PANICKED if spinning else Fate.TASK_KILLED
+    machine.fate = Fate.CPU_HANGS if spinning else Fate.TASK_HANGS
 
 
 # --- mutexes ------------------------------------------------------------------------------

@@ -214,7 +214,7 @@ class Mempools:
         machine.report(
             Report("task-hangs", "silent", "", site=machine.site, spoken=False, detail=detail)
         )
-        machine.fate = Fate.TASK_KILLED
+        machine.fate = Fate.TASK_HANGS
 
     def _backend_alloc(self, pool: Mempool, gfp: int) -> int:
         machine = self._machine

@@ -171,10 +171,9 @@ class Reclaim:
     def warn_alloc(self, gfp: int, order: int, nid: int) -> None:
         """Print the page allocation failure report, at most once in ten seconds."""
         del nid  # The report is about all nodes.
-        from kmemquest.kernel.machine import Fate
         from kmemquest.kernel.text.page_failure_report import print_failure
 
-        if self.machine.fate is Fate.PANICKED:
+        if self.machine.fate.final:
             return
 
         now = self.machine.clock.now

@@ -261,4 +261,4 @@ def _report_stuck(slub: SlabAllocator) -> None:
         f"watchdog: BUG: soft lockup - CPU#{slub.cpu} stuck for 26s! [{task.comm}:{task.pid}]"
     )
     machine.report(Report("soft-lockup", "BUG report", headline, site=machine.site))
-    machine.fate = Fate.PANICKED
+    machine.fate = Fate.CPU_HANGS
