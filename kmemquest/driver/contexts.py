@@ -24,14 +24,19 @@ SOFTIRQ_COST: Final = 200
 
 
 @contextmanager
-def process(machine: Machine, comm: str, pid: int, *, kthread: bool = False) -> Iterator[None]:
-    """Run as a task; its unreleased locks and scopes are reported when it is done."""
+def process(
+    machine: Machine, comm: str, pid: int, *, kthread: bool = False, entry: str = ""
+) -> Iterator[None]:
+    """Run as a task; its unreleased locks and scopes are reported when it is done.
+
+    `entry` names the way into the kernel for call traces (`kernel/text/entry_frames.py`).
+    """
     context = machine.context
     before = context.task
     depths = (context.preempt_depth, context.irqs_disabled_depth, context.rcu_depth)
     softirqs = context.softirq_depth
     outer_locks, context.locks = context.locks, []
-    task = context.task = Task(pid=pid, comm=comm[:15], kthread=kthread)
+    task = context.task = Task(pid=pid, comm=comm[:15], kthread=kthread, entry=entry)
     enter(machine, "process", comm)
     machine.clock.advance(SYSCALL_COST)
     try:

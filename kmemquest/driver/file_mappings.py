@@ -73,7 +73,7 @@ class FileMappings:
             # Who may not write the file shares nothing that could change (`mm/mmap.c:do_mmap`).
             flags |= VM_SHARED | VM_MAYSHARE
             flags &= -1 if mode & MAY_WRITE else ~(VM_SHARED | VM_MAYWRITE)
-        with process(machine, user.comm, user.pid):
+        with process(machine, user.comm, user.pid, entry="mmap"):
             offset = values["offset"] >> PAGE_SHIFT
             mapping = new_mapping(engine, user, entry, size, offset, flags)
             result = signed(engine.call(function, entry.file, mapping.vma))
@@ -89,7 +89,7 @@ class FileMappings:
         """munmap(): return the file whose last user this may have been."""
         mapping = self.find("munmap", name)
         machine = self.engine.machine
-        with process(machine, mapping.user.comm, mapping.user.pid):
+        with process(machine, mapping.user.comm, mapping.user.pid, entry="munmap"):
             drop_mapping(self.engine, mapping)
         del self.named[name]
         mapping.entry.mappings -= 1
@@ -130,7 +130,7 @@ class FileMappings:
             address = max(page << PAGE_SHIFT, first)
             if not mapping.start <= address < mapping.start + mapping.size:
                 return "SIGSEGV"
-            with process(engine.machine, user.comm, user.pid):
+            with process(engine.machine, user.comm, user.pid, entry="fault"):
                 signal = fault(engine, mapping, address, write=write)
             if signal:
                 return signal

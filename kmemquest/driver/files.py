@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from kmemquest.driver import abi
 from kmemquest.driver.bindings import debugfs, proc_fs
-from kmemquest.driver.bindings.seq_file import is_sequence
 from kmemquest.driver.contexts import process
 from kmemquest.driver.devices import CharacterDevice, OpenFile, signed, world_of
 from kmemquest.driver.engine_memory import Unwind
 from kmemquest.driver.file_mappings import FileMappings, mapped_files
 from kmemquest.driver.pending import advance_once, kernel_function, run_pending
+from kmemquest.driver.program_ends import ProgramEnds, dies_with_its_own_lock
 from kmemquest.driver.pseudo_files import INODE, PROC, PROC_OPS, PseudoFile, node_name
 from kmemquest.driver.script import ACCESS, ScriptError, ScriptStep
 from kmemquest.driver.sequence import kernel_address
@@ -48,6 +49,7 @@ O_NONBLOCK: Final = 0o4000
 POLL_TABLE_BYTES: Final = 16
 
 
+Answer = tuple[int | None, bytes, str]
 _Act = Callable[[Any, OpenFile, UserProcess], tuple[int, bytes]]
 
 
@@ -63,8 +65,9 @@ class FileCalls:
         self.mappings = FileMappings(engine)
         self._missing: set[str] = set()
         """Names whose open() failed, or whose program is dead."""
-        self._died: set[int] = set()
-        """Files of seq_file whose reader died with their lock: nobody reads them any more."""
+        self._caller: UserProcess | None = None
+        """Whose system call or page fault it is, or was last."""
+        self._ends = ProgramEnds()
         self._started = 0
 
     def pins_module(self) -> bool:
@@ -73,15 +76,28 @@ class FileCalls:
         Files of /proc have none: to remove their entry is to release them.
         """
         machine = self.engine.machine
-        files = [entry for entry, _ in self.open_files.values()] + mapped_files(self.engine)
+        files = [entry for entry, _ in self.open_files.values()] + self._ends.half_way
+        files += mapped_files(self.engine)
         return any(
             abi.get(machine, entry.device.operations, {"owner": (0, 8)}, "owner")
             for entry in files
             if not _is_proc(entry.device)
         )
 
-    def perform(self, step: ScriptStep, running: Callable[[], bool]) -> tuple[int, bytes, str]:
-        """Run a file step; return its result, what came back, and the signal it ended with."""
+    def perform(self, step: ScriptStep, running: Callable[[], bool]) -> Answer:
+        """Run a file step; return its result, what came back, and what became of the program.
+
+        There is no result where the call never came back, or nobody is left to make it.
+        """
+        gone = self._ends.why_not(step, self._owner_of(step))
+        if gone:
+            return None, b"", f"not run: {gone}"
+        result, data, note = self._perform(step, running)
+        if running() or self._caller is None:
+            return result, data, note
+        return None, b"", f"{self._caller.comm} does not come back from {step.word}"
+
+    def _perform(self, step: ScriptStep, running: Callable[[], bool]) -> tuple[int, bytes, str]:
         values = step.values
         if step.word == "open":
             return self._open(values), b"", ""
@@ -122,19 +138,20 @@ class FileCalls:
         self, act: _Act, values: Any, entry: OpenFile, user: UserProcess
     ) -> tuple[int, bytes]:
         """Make a call; who removes the file's entry waits until it has come back."""
-        node = entry.device.entry
-        if entry.file in self._died:
-            return -EBADF, b""
-        if node is not None:
-            node.users += 1
-        try:
-            result = act(values, entry, user)
-        finally:
-            if node is not None:
-                node.users -= 1
-        if not self.engine.runs and is_sequence(self.engine, entry.file):
-            self._died.add(entry.file)
-        return result
+        self._caller = user
+        with self._using(entry.device.entry):
+            return act(values, entry, user)
+
+    @contextmanager
+    def _using(self, node: PseudoFile | None) -> Iterator[None]:
+        """Hold an entry's count of callers; who dies in the call never gives it back."""
+        if node is None:
+            yield
+            return
+        node.users += 1
+        yield
+        if self.engine.runs:
+            node.users -= 1
 
     def _access(self, step: ScriptStep) -> tuple[int, bytes, str]:
         """The program touches its mapping; a signal ends it, and the kernel cleans up after it."""
@@ -142,8 +159,9 @@ class FileCalls:
         if step.values["map"] in maps.missing:
             return -EFAULT, b"", ""
         act = maps.peek if step.word == "peek" else maps.poke
+        self._caller = maps.find(step.word, step.values["map"]).user
         result, data, signal = act(step.values)
-        if signal:
+        if signal and self.engine.runs:
             comm = maps.find(step.word, step.values["map"]).user.comm
             self._exit(comm)
             signal = f"{comm} is killed by {signal}"
@@ -152,7 +170,7 @@ class FileCalls:
     # --- the calls --------------------------------------------------------------------------
 
     def _open(self, values: Any) -> int:
-        engine, machine = self.engine, self.engine.machine
+        engine = self.engine
         if values["as"] in self.open_files:
             raise ScriptError(f"open: there is an open file {values['as']!r} already")
         self._programs.add(values["by"])
@@ -161,7 +179,8 @@ class FileCalls:
             self._missing.add(values["as"])
             return -ENOENT
         self._missing.discard(values["as"])
-        user = self._process(values["by"])
+        self._ends.dead.pop(values["as"], None)
+        user = self._caller = self._process(values["by"])
         if device.entry is not None and device.entry.is_directory and values["access"] != "read":
             self._missing.add(values["as"])
             return -EISDIR
@@ -169,9 +188,11 @@ class FileCalls:
             entry, result = self._open_entry(device, device.entry, values, user)
         else:
             entry = self._new_file(device, values["access"], wait=values["wait"])
-            with process(machine, user.comm, user.pid):
+            with self._call("open", device, user):
                 function = self._operation(device, "open")
                 result = signed(engine.call(function, entry.inode, entry.file)) if function else 0
+        if not self.engine.runs:
+            self._ends.half_way.append(entry)
         if result == 0:
             self.open_files[values["as"]] = (entry, user)
         else:
@@ -182,13 +203,11 @@ class FileCalls:
         self, device: CharacterDevice, node: PseudoFile, values: Any, user: UserProcess
     ) -> tuple[OpenFile, int]:
         """Open an entry of /proc or debugfs."""
-        engine = self.engine
-        with process(engine.machine, user.comm, user.pid):
+        with self._call("open", device, user):
             entry = self._new_file(device, values["access"], wait=values["wait"])
             opened = proc_fs.opened if node.tree == PROC else debugfs.opened
-            node.users += 1
-            result = self._in_kernel(opened, node, entry)
-            node.users -= 1
+            with self._using(node):
+                result = self._in_kernel(opened, node, entry)
         return entry, result
 
     def _in_kernel(self, function: Callable[..., int], node: PseudoFile, entry: OpenFile) -> int:
@@ -237,7 +256,7 @@ class FileCalls:
         if not function:
             return self._without_reader(entry.device), b""
         position = entry.file + abi.FILE["f_pos"][0]
-        with process(machine, user.comm, user.pid):
+        with self._call("read", entry.device, user):
             result = signed(engine.call(function, entry.file, buffer, size, position), 64)
         return result, user.look(machine, result) if result > 0 else b""
 
@@ -253,7 +272,7 @@ class FileCalls:
         if not function:
             return -EIO if _is_proc(entry.device) else -EINVAL, b""
         position = entry.file + abi.FILE["f_pos"][0]
-        with process(machine, user.comm, user.pid):
+        with self._call("write", entry.device, user):
             result = signed(engine.call(function, entry.file, buffer, len(data), position), 64)
         return result, b""
 
@@ -266,7 +285,7 @@ class FileCalls:
             return -ENOTTY, b""
         data = values["data"]
         argument = values["arg"] if data is None else user.put(machine, data)
-        with process(machine, user.comm, user.pid):
+        with self._call("ioctl", entry.device, user):
             result = signed(engine.call(function, entry.file, values["cmd"], argument), 64)
         return result, user.look(machine, len(data)) if data is not None else b""
 
@@ -277,7 +296,7 @@ class FileCalls:
         function = self._operation(entry.device, "llseek")
         if not function or not abi.get(machine, entry.file, abi.FILE, "f_mode") & SEEK:
             return -ESPIPE, b""
-        with process(machine, user.comm, user.pid):
+        with self._call("llseek", entry.device, user):
             result = engine.call(function, entry.file, values["offset"], values["whence"])
         return signed(result, 64), b""
 
@@ -292,7 +311,7 @@ class FileCalls:
             return ALWAYS_READY & values["events"], b""
         table = engine.reserve(POLL_TABLE_BYTES)
         end = machine.clock.now + values["timeout"]
-        with process(machine, user.comm, user.pid):
+        with self._call("poll", entry.device, user):
             while True:
                 ready = engine.call(function, entry.file, table) & values["events"]
                 if ready or machine.clock.now >= end or not advance_once(engine, end):
@@ -312,6 +331,7 @@ class FileCalls:
             # What maps a file looks where file_operations have their mmap.
             shift = PROC_OPS["mmap"][0] - abi.FILE_OPERATIONS["mmap"][0]
             entry.device = replace(device, operations=device.operations + shift)
+        self._ends.dead.pop(values["as"], None)
         try:
             return self.mappings.map(values, entry, user), b""
         finally:
@@ -320,7 +340,7 @@ class FileCalls:
     def _munmap(self, name: str) -> int:
         if name in self.mappings.missing:
             return -EINVAL
-        user = self.mappings.find("munmap", name).user
+        user = self._caller = self.mappings.find("munmap", name).user
         entry = self.mappings.unmap(name)
         if entry.closed and not entry.mappings:
             self._release(entry, user)
@@ -328,36 +348,40 @@ class FileCalls:
 
     def _close(self, name: str) -> int:
         """Forget the descriptor; the driver's release waits for the last mapping (`fput`)."""
-        engine, machine = self.engine, self.engine.machine
+        engine = self.engine
         entry, user = self.open_files.pop(name)
+        self._caller = user
         entry.closed = True
         function = self._operation(entry.device, "flush")
         result = 0
         if function:
-            with process(machine, user.comm, user.pid):
+            with self._call("flush", entry.device, user):
                 result = signed(engine.call(function, entry.file, 0))
         if not entry.mappings:
             self._release(entry, user)
         return result
 
     def _release(self, entry: OpenFile, user: UserProcess) -> None:
-        engine, machine = self.engine, self.engine.machine
+        engine = self.engine
         node = entry.device.entry
         if node is not None:
             closed = proc_fs.closed if node.tree == PROC else debugfs.closed
-            with process(machine, user.comm, user.pid):
+            with self._call("release", entry.device, user):
                 self._in_kernel(closed, node, entry)
             return
         function = self._operation(entry.device, "release")
-        with process(machine, user.comm, user.pid):
+        with self._call("release", entry.device, user):
             if function:
                 engine.call(function, entry.inode, entry.file)
+        if not engine.runs:
+            self._ends.half_way.append(entry)
 
     def _exit(self, comm: str) -> int:
         """End a program: mappings and memory go first, then its files (`do_exit`)."""
         user = self.processes.get(comm)
         if user is None and comm in self._programs:
             return -ESRCH
+        self._caller = user
         if user is None:
             known = ", ".join(self.processes) or "none"
             raise ScriptError(f"exit: no program {comm!r}; programs: {known}")
@@ -371,6 +395,35 @@ class FileCalls:
         del self.processes[comm]
         return 0
 
+    # --- calls that never come back -----------------------------------------------------------
+
+    def caller_died(self, step: ScriptStep) -> None:
+        """Let a program whose task was killed by an oops go: its memory, its files (`do_exit`)."""
+        user = self._caller
+        if user is None or self.processes.get(user.comm) is not user:
+            return
+        if dies_with_its_own_lock(step):
+            self.caller_hangs()
+            return
+        names = [name for name, (_, owner) in self.open_files.items() if owner is user]
+        names += self.mappings.of_user(user)
+        if "as" in step.values:
+            names.append(step.values["as"])
+        self._ends.dead |= dict.fromkeys(names, user.comm)
+        self._exit(user.comm)
+
+    def caller_hangs(self) -> None:
+        """Keep a program that waits for ever: it does nothing more, and closes nothing."""
+        if self._caller is not None:
+            self._ends.stuck.add(self._caller.comm)
+
+    def _owner_of(self, step: ScriptStep) -> UserProcess | None:
+        """Return whose file or mapping a step names; None if it is gone or has none."""
+        values, named = step.values, self.mappings.named
+        if "map" in values:
+            return named[values["map"]].user if values["map"] in named else None
+        return self.open_files.get(values.get("file", ""), (None, None))[1]
+
     # --- what they share --------------------------------------------------------------------
 
     def _process(self, comm: str) -> UserProcess:
@@ -381,6 +434,14 @@ class FileCalls:
             user = UserProcess(comm, world_of(self.engine).new_pid(), number)
             self.processes[comm] = user
         return user
+
+    def _call(
+        self, name: str, device: CharacterDevice, user: UserProcess
+    ) -> AbstractContextManager[None]:
+        """Be the program in one of its calls."""
+        tree = device.entry.tree if device.entry is not None else ""
+        way = f"{tree} {name}" if tree else name
+        return process(self.engine.machine, user.comm, user.pid, entry=way)
 
     def _operation(self, device: CharacterDevice, name: str) -> int:
         """Return the address in a file_operations slot; freed operations fault here."""

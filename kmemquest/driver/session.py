@@ -428,8 +428,15 @@ class DriverSession:
             note = f"there is no /dev/{name}; the driver's nodes: {known}"
             result, _, _ = self.files.perform(step, lambda: self._running)
             return StepResult(step, result, note=note, missed=True)
-        result, data, signal = self.files.perform(step, lambda: self._running)
-        return StepResult(step, result, data, signal)
+        result, data, note = self.files.perform(step, lambda: self._running)
+        fate = self.machine.fate
+        if fate in (Fate.TASK_KILLED, Fate.TASK_HANGS):
+            self.settle()
+            if fate is Fate.TASK_KILLED:
+                self.files.caller_died(step)
+            else:
+                self.files.caller_hangs()
+        return StepResult(step, result, data, note)
 
     def _firmware(self, step: ScriptStep) -> StepResult:
         self.world.firmware[step.values["name"]] = step.values["data"]

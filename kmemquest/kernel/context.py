@@ -47,6 +47,8 @@ class Task:
     """Whether it is gone or back in user space: what it still holds it will never release."""
     fail_nth: int = 0
     """Fault injection: which of the coming allocations fails, from 1; 0 means none."""
+    entry: str = ""
+    """How it came into the kernel, see `text/entry_frames.py:ENTRIES`; empty if nobody said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -558,7 +558,8 @@ def test_reading_without_seq_open_faults_at_the_lock() -> None:
         "static const struct proc_ops x_ops = { .proc_read = seq_read };",
     )
     result = drive(body, opened(), read(), CLOSE)
-    assert kinds(result) == ["null-dereference"]
+    # The reader never leaves the entry, so rmmod waits for it for ever.
+    assert kinds(result) == ["null-dereference", "hung-task"]
     assert result.reports[0].address == 0x38
 
 

@@ -22,7 +22,6 @@ from kmemquest.driver.engine_memory import Unwind
 from kmemquest.driver.holdings import gave_back, got
 from kmemquest.driver.printk_format import format_text
 from kmemquest.driver.sequence import (
-    SEQ_FILE,
     SEQ_FILE_SIZE,
     SEQ_OPERATIONS,
     SEQ_OPERATIONS_SIZE,
@@ -53,12 +52,6 @@ COMPLAINTS: Final = 10
 """How often a next() that stands still is told of (`DEFAULT_RATELIMIT_BURST`)."""
 CACHE: Final = "seq_file"
 LOCK_NAME: Final = "&p->lock"
-
-
-def is_sequence(engine: Engine, file: int) -> bool:
-    """Tell whether an open file is one of seq_file's."""
-    address = abi.get(engine.machine, file, abi.FILE, "private_data")
-    return world_of(engine).lock_names.get(address + SEQ_FILE["lock"][0]) == LOCK_NAME
 
 
 def _is_error(value: int) -> bool:

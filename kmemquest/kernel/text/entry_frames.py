@@ -37,15 +37,30 @@ USER_FAULT: Final = (
 """Without a driver on the stack, a process is in the kernel because it touched new memory."""
 USER_MODE: Final = -1
 """In place of a system call's number: the program was interrupted, it did not call."""
-FILE_OPERATIONS: Final[tuple[tuple[str, int, tuple[str, ...]], ...]] = (
-    ("read", 0x00, ("vfs_read", "ksys_read")),
-    ("write", 0x01, ("vfs_write", "ksys_write")),
-    ("ioctl", 0x10, ("__x64_sys_ioctl",)),
-    ("mmap", 0x09, ("mmap_region", "do_mmap", "vm_mmap_pgoff", "ksys_mmap_pgoff")),
-    ("open", 0x101, ("chrdev_open", "do_dentry_open", "vfs_open", "path_openat", "do_filp_open")),
-    ("release", 0x03, ("__fput", "__x64_sys_close")),
-)
-"""(word in the function's name, system call number, frames)."""
+ENTRIES: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
+    "read": (0x00, ("vfs_read", "ksys_read")),
+    "write": (0x01, ("vfs_write", "ksys_write")),
+    "ioctl": (0x10, ("__x64_sys_ioctl",)),
+    "mmap": (0x09, ("mmap_region", "do_mmap", "vm_mmap_pgoff", "ksys_mmap_pgoff")),
+    "munmap": (0x0B, ("do_vmi_align_munmap", "do_vmi_munmap", "__vm_munmap", "__x64_sys_munmap")),
+    "llseek": (0x08, ("ksys_lseek",)),
+    "poll": (0x07, ("do_sys_poll", "__x64_sys_poll")),
+    "open": (0x101, (
+        "chrdev_open", "do_dentry_open", "vfs_open", "path_openat", "do_filp_open",
+        "do_sys_openat2", "__x64_sys_openat",
+    )),
+    "release": (0x03, ("__fput", "__x64_sys_close")),
+    "flush": (0x03, ("filp_flush", "__x64_sys_close")),
+    "fault": (USER_MODE, ("__do_fault", "do_fault", *USER_FAULT)),
+}  # fmt: skip
+"""Way into the kernel -> (system call number, frames below the driver's)."""
+PROXIES: Final = {"proc": "proc_reg_", "debugfs": "full_proxy_"}
+"""Whose functions stand between a system call and the driver behind an entry of /proc or debugfs.
+
+An entry's way is named after both, as in “proc read”.
+"""
+CHARACTER_DEVICES: Final = "chrdev_open"
+"""What opens character devices, and no entry of another tree."""
 KERNEL_THREAD: Final = ("kthread", "ret_from_fork", "ret_from_fork_asm")
 WORKER: Final = ("process_one_work", "worker_thread", *KERNEL_THREAD)
 INIT: Final = ("do_one_initcall", "kernel_init_freeable", "kernel_init", *KERNEL_THREAD[1:])
@@ -92,12 +107,28 @@ def _task_entry(context: Context) -> tuple[tuple[str, ...], int | None]:
         return BOOT, None
     if task.pid == 1:
         return INIT, None
+    if task.entry:
+        return _way_in(task.entry)
     if not stack:
         return USER_FAULT, USER_MODE
-    for word, number, frames in FILE_OPERATIONS:
-        if word in stack[0].function:
-            return (*frames, *SYSTEM_CALL), number
-    return ("vfs_write", "ksys_write", *SYSTEM_CALL), 0x01
+    # Nobody said how: a function called by hand, by what its name says it is.
+    for entry in ENTRIES:
+        if entry in stack[0].function:
+            return _way_in(entry)
+    return _way_in("write")
+
+
+def _way_in(entry: str) -> tuple[tuple[str, ...], int]:
+    """Return the frames and the system call of a way into the kernel."""
+    tree, _, call = entry.rpartition(" ")
+    number, frames = ENTRIES[call]
+    if number == USER_MODE:
+        return frames, number
+    if tree:
+        word = "unlocked_ioctl" if call == "ioctl" else call
+        frames = tuple(name for name in frames if name != CHARACTER_DEVICES)
+        frames = (PROXIES[tree] + word, *frames)
+    return (*frames, *SYSTEM_CALL), number
 
 
 def _interrupt_lines(machine: Machine, build: KernelBuild) -> list[str]:
