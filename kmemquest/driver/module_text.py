@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from kmemquest.driver.placement import UNLOADED
 from kmemquest.kernel.check.oops import warn
 from kmemquest.kernel.text.dump_stack import dump_stack
 
@@ -45,6 +46,29 @@ def announce_module(machine: Machine, module: Module) -> None:
         last[point.function] = max(last.get(point.function, 0), point.line)
     for function, code in module.functions.items():
         checks.symbols[function] = (code.line, max(last.get(function, 0), code.line))
+
+
+def name_variables(engine: Engine) -> None:
+    """Make the static objects of a module, or of built-in code, known to reports (`%pS`)."""
+    module, placement, machine = engine.module, engine.placement, engine.machine
+    for name, item in module.objects.items():
+        start = placement.symbols.get(name, 0)
+        if not start or item.section.startswith(UNLOADED):
+            continue
+        shown = item.size
+        if not module.builtin:
+            # find_kallsyms_symbol() takes a symbol to end where the text of its module does.
+            text = placement.areas[0]
+            shown = text.start + text.size - start & (1 << 64) - 1
+        owner = "" if module.builtin else module.name
+        machine.checks.variables[start] = (name, shown, owner)
+
+
+def forget_variables(engine: Engine) -> None:
+    """Let a module's static objects be nameless again: it is gone."""
+    variables = engine.machine.checks.variables
+    for start in [at for at, (_, _, module) in variables.items() if module == engine.module.name]:
+        del variables[start]
 
 
 def initcall_returned(engine: Engine, name: str) -> None:

@@ -26,7 +26,7 @@ KERNEL_INIT: Final = KERNEL_IMAGE_START + 0x180_0000
 """Where the image's init sections were: given back after boot, mapped but not to be executed."""
 _IMAGE_FRAMES: Final = 1 << 40
 """Frames of the kernel image and of built-in code: beyond all RAM, never seen by an allocator."""
-_UNLOADED: Final = (".modinfo", ".kmq.", "__ksymtab", ".discard")
+UNLOADED: Final = (".modinfo", ".kmq.", "__ksymtab", ".discard")
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ def place(machine: Machine, module: Module) -> Placement:
         if group == "init":
             result.init_symbols.add(function.name)
     for item in module.objects.values():
-        if item.section.startswith(_UNLOADED):
+        if item.section.startswith(UNLOADED):
             group = "rodata"
         elif item.section.startswith(".init"):
             group = "init"

@@ -34,8 +34,10 @@ from kmemquest.driver.memory_pressure import press
 from kmemquest.driver.module_text import (
     announce_module,
     forget_symbols,
+    forget_variables,
     init_outcome,
     initcall_returned,
+    name_variables,
 )
 from kmemquest.driver.power import resume, suspend
 from kmemquest.driver.script import ScriptError, ScriptStep, parse_step
@@ -76,6 +78,10 @@ class _SessionEngine(Engine):
     It also forgets the names of code that is gone.
     """
 
+    def place(self) -> None:
+        super().place()
+        name_variables(self)
+
     def free_init(self) -> None:
         for name in self.module.entries(".kmq.init")[:1]:
             initcall_returned(self, name)
@@ -84,6 +90,7 @@ class _SessionEngine(Engine):
 
     def _release(self) -> None:
         forget_symbols(self, set(self.placement.symbols))
+        forget_variables(self)
         super()._release()
 
 

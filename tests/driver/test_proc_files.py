@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from kmemquest.driver.bindings import debugfs, proc_fs, seq_file
+from kmemquest.driver.bindings import debugfs, proc_fs
 from kmemquest.driver.fault_sweep import sweep_driver
 from kmemquest.driver.pseudo_files import INODE, PROC_OPS, PROC_OPS_SIZE, node_name
 from kmemquest.driver.run import RunResult, module_of, run_driver
 from kmemquest.driver.script import parse_script
+from kmemquest.driver.sequence import SEQ_FILE, SEQ_FILE_SIZE, SEQ_OPERATIONS, SEQ_OPERATIONS_SIZE
 from tests.driver.kernel_module import HEAD, machine, texts
 from tests.driver.test_headers import values_of
 
@@ -81,8 +82,8 @@ def said(result: RunResult, words: str) -> bool:
 @pytest.mark.parametrize(
     ("name", "layout", "size"),
     [
-        ("struct seq_file", seq_file.SEQ_FILE, seq_file.SEQ_FILE_SIZE),
-        ("struct seq_operations", seq_file.SEQ_OPERATIONS, seq_file.SEQ_OPERATIONS_SIZE),
+        ("struct seq_file", SEQ_FILE, SEQ_FILE_SIZE),
+        ("struct seq_operations", SEQ_OPERATIONS, SEQ_OPERATIONS_SIZE),
         ("struct inode", INODE, 0),
     ],
 )
@@ -107,7 +108,7 @@ def test_sizes_are_those_of_the_caches() -> None:
         cache = slub.find(name)
         assert cache is not None
         assert cache.object_size >= size
-    assert seq_file.SEQ_FILE_SIZE == 120
+    assert SEQ_FILE_SIZE == 120
     assert proc_fs.ENTRY_SIZE == proc_fs.INLINE_NAME + proc_fs.INLINE_ROOM + 4
     assert debugfs.ATTRIBUTE_SIZE == 112
 

@@ -58,6 +58,8 @@ class Checks:
         """Names of the modules loaded now."""
         self.symbols: dict[str, tuple[int, int]] = {}
         """Driver function -> (first, last) source line, for offsets in stack dumps."""
+        self.variables: dict[int, tuple[str, int, str]] = {}
+        """Address of a driver's static object -> (name, size as %pS shows it, its module)."""
         self._once: set[str] = set()
         self.last_sleep_report: int | None = None
         """When the last sleeping-in-atomic report was printed, in nanoseconds since boot."""

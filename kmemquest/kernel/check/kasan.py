@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kmemquest.kernel.address import (
+    KERNEL_IMAGE_START,
     PAGE_SHIFT,
     PAGE_SIZE,
     is_direct_map_address,
@@ -339,6 +340,8 @@ class Kasan:
             lines += self._object_lines(kind, record, address)
         elif is_vmalloc_address(address):
             lines += self._area_lines(address)
+        elif address >= KERNEL_IMAGE_START:
+            lines += self._variable_lines(address)
         if is_user_address(address):
             lines.pop()  # No shadow, no description: the stack ends the report.
         else:
@@ -391,7 +394,8 @@ class Kasan:
         from kmemquest.kernel.mm.page_check import dump_page
 
         physical = self._machine.memory.translate(address)
-        if physical is None:
+        if physical is None or address >= KERNEL_IMAGE_START:
+            # Pages of modules have no direct map, which is where KASAN looks for them.
             return []
         pages = self._machine.pages
         head = pages.frames.compound_head(physical >> PAGE_SHIFT)
@@ -410,6 +414,17 @@ class Kasan:
             f"The buggy address belongs to a {len(area.pfns)}-page vmalloc region starting at "
             f"{area.start:#018x} allocated at {area.caller}"
         ]
+
+    def _variable_lines(self, address: int) -> list[str]:
+        """Name the static object at or before an address (`%pS`)."""
+        variables = self._machine.checks.variables
+        start = max((start for start in variables if start <= address), default=0)
+        if not start:
+            return []
+        name, size, module = variables[start]
+        mark = f" [{module}]" if module else ""
+        place = f" {name}+{address - start:#x}/{size:#x}{mark}"
+        return ["The buggy address belongs to the variable:", place, ""]
 
     def _where(self, function: str) -> str:
         """Return the symbol of the code to blame: a kernel function or the driver's statement."""
